@@ -1,0 +1,1 @@
+//! Speaks to each outside system: decodes what it sends.

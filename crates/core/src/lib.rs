@@ -1,0 +1,1 @@
+//! Decides: the pure core. No clock, no randomness, no I/O.

@@ -1,0 +1,1 @@
+//! Moves: Kafka, pipeline, delivery, timers, signals, telemetry, admin, command line.

@@ -1,0 +1,1 @@
+//! A single-node Kafka-compatible log on plain files. Knows nothing of Baton.

@@ -1,0 +1,1 @@
+//! A naive, independent reading of the survivorship contract, to judge the engine by.

@@ -1,0 +1,1 @@
+//! Imitates the outside systems honestly, limits and bad habits included.

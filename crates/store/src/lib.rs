@@ -1,0 +1,1 @@
+//! Remembers: state, ledger, outbox, timers and positions in one transaction.
