@@ -2,9 +2,15 @@
 //!
 //! A change flows `decode → normalise → identify → apply`; see [`book::Book::settle`] for the line that reads so.
 
+pub mod book;
 pub mod change;
 pub mod id;
+pub mod identify;
+pub mod input;
 pub mod name;
+pub mod normalise;
 pub mod rules;
+pub mod state;
 pub mod time;
 pub mod value;
+pub mod wire;

@@ -1,0 +1,240 @@
+//! The working set of one transaction and the line through the house: `normalise → identify → apply`.
+//!
+//! The store loads what a batch can touch into a [`Book`], the engine settles the batch in memory, and the store
+//! writes what changed. A test or a benchmark keeps everything in one book and needs no store.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use compact_str::CompactString;
+use rustc_hash::FxBuildHasher;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    change::{Change, Format, Outcome, RawChange},
+    id::{Digest, EntityId, Position, RecordKey},
+    name::Name,
+    state::{ConsentTurn, State},
+    time::Millis,
+    wire,
+};
+
+type Map<K, V> = HashMap<K, V, FxBuildHasher>;
+
+/// Everything a batch reads and writes.
+#[derive(Default)]
+pub struct Book {
+    pub entities: Map<EntityId, Entry>,
+    /// Crosswalk: which entity a record belongs to.
+    pub links: Map<RecordKey, EntityId>,
+    /// Identity index: hash of (kind, key name, canonical value) → entities that have it now.
+    pub keys: Map<Digest, BTreeSet<EntityId>>,
+    /// Consent turns by hash of channel and address; one versioned row takes part in every transaction that
+    /// touches it.
+    pub addresses: Map<Digest, AddressRow>,
+    /// Distinct clears per (system, field, window), for the mass-clear guard.
+    pub guards: BTreeMap<GuardKey, BTreeSet<Digest>>,
+    /// What the batch has produced so far.
+    pub out: Out,
+}
+
+/// An entity with its stored version (0: not stored yet).
+pub struct Entry {
+    pub state: State,
+    pub version: u64,
+    pub dirty: bool,
+}
+
+#[derive(Default)]
+pub struct AddressRow {
+    pub turns: BTreeSet<ConsentTurn>,
+    pub version: u64,
+    pub dirty: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct GuardKey {
+    pub system: Name,
+    pub field: Name,
+    /// Start of the window.
+    pub window: Millis,
+}
+
+/// What a batch leaves behind besides changed state. Written in the same transaction.
+#[derive(Default)]
+pub struct Out {
+    pub links: Vec<(RecordKey, EntityId)>,
+    pub keys_added: Vec<(Digest, EntityId)>,
+    pub keys_removed: Vec<(Digest, EntityId)>,
+    pub guards: Vec<(GuardKey, Digest)>,
+    pub ledger: Vec<LedgerRow>,
+    pub messages: Vec<OutMessage>,
+    pub parked: Vec<Parked>,
+    /// Parked ids that were resolved.
+    pub unparked: Vec<Digest>,
+    /// Law violations noticed by cheap checks: (law, count).
+    pub violations: BTreeMap<&'static str, u64>,
+}
+
+/// One input as the ledger keeps it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LedgerRow {
+    pub entity: EntityId,
+    /// The transaction's time on the log's clock.
+    pub at: Millis,
+    pub input: crate::input::Input,
+    pub outcome: Outcome,
+    pub rule_version: CompactString,
+}
+
+/// A message for the relay. The topic is logical; the daemon knows its name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutMessage {
+    pub topic: OutTopic,
+    pub key: CompactString,
+    pub body: OutBody,
+    pub at: Millis,
+    /// The event that caused it, for tracing.
+    pub cause: Digest,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OutTopic {
+    Commands(Name),
+    Golden,
+    Decisions,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum OutBody {
+    Command(wire::Command),
+    Golden(wire::GoldenMessage),
+    Decision(wire::DecisionMessage),
+}
+
+/// Something that waits for a steward.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Parked {
+    pub id: Digest,
+    pub code: ParkedCode,
+    pub at: Millis,
+    pub entity: Option<EntityId>,
+    pub record: Option<RecordKey>,
+    pub field: Option<Name>,
+    /// Candidates of an ambiguous match.
+    pub candidates: Vec<EntityId>,
+    /// A sentence for the steward, without personal data.
+    pub why: String,
+    /// The change that waits, to be settled when resolved.
+    pub change: Option<Change>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ParkedCode {
+    /// More than one entity has the record's key.
+    AmbiguousMatch,
+    /// The record's direction may not create people.
+    NotAdmitted,
+    /// Two entities came to share a key.
+    SharedKey,
+    HeldClears,
+    Contested,
+    RevertsUsedUp,
+    RequiredFieldBlank,
+    RefusedWrite,
+    ManualDecision,
+    UnknownStage,
+}
+
+impl ParkedCode {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AmbiguousMatch => "ambiguous_match",
+            Self::NotAdmitted => "not_admitted",
+            Self::SharedKey => "shared_key",
+            Self::HeldClears => "held_clears",
+            Self::Contested => "contested",
+            Self::RevertsUsedUp => "reverts_used_up",
+            Self::RequiredFieldBlank => "required_field_blank",
+            Self::RefusedWrite => "refused_write",
+            Self::ManualDecision => "manual_decision",
+            Self::UnknownStage => "unknown_stage",
+        }
+    }
+}
+
+/// A decoded change on its way in, with what the log knows of it.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    pub system: Name,
+    pub format: Format,
+    pub raw: RawChange,
+    pub position: Position,
+    /// Index within its message, so that events without time or id stay distinct.
+    pub index: u32,
+    /// Hash of the message, for events without time.
+    pub message: Digest,
+}
+
+/// What must be loaded before a batch can be settled. Entities follow from `links`, `keys` and `entities`.
+#[derive(Default, Debug)]
+pub struct Needs {
+    pub links: Vec<RecordKey>,
+    pub keys: Vec<Digest>,
+    pub addresses: Vec<Digest>,
+    pub entities: Vec<EntityId>,
+    pub guards: Vec<GuardKey>,
+}
+
+/// One thing to settle, ready for the book.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// A normalised change (see [`crate::normalise::normalise`]).
+    Change(Change),
+    Answer {
+        entity: EntityId,
+        answer: crate::input::Answer,
+    },
+    /// The timer of an entity is due.
+    Wake(EntityId),
+    /// The message of the timer's due time is the entity's `wake`.
+    Steward {
+        entity: EntityId,
+        act: crate::input::StewardAct,
+    },
+    /// Make one entity of two.
+    Merge { winner: EntityId, loser: EntityId },
+    /// Take a merge apart again, by provenance.
+    Unmerge { winner: EntityId, loser: EntityId },
+    /// A steward says which entity a parked change belongs to (none: a new one).
+    Resolve {
+        parked: Box<Parked>,
+        entity: Option<EntityId>,
+    },
+}
+
+/// What became of one item.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settled {
+    pub outcome: Outcome,
+    /// The entity it went to, if any.
+    pub entity: Option<EntityId>,
+}
+
+impl Book {
+    /// What must be loaded before these items can be settled. Entities behind the links and keys found must be
+    /// loaded as well; calling it again with the loaded book names what those entities need in turn (records of
+    /// merges, other holders of an address). Repeat until it is empty: two rounds suffice.
+    #[must_use]
+    pub fn needs(&self, items: &[Item], rules: &crate::rules::Rules) -> Needs {
+        crate::identify::needs(self, items, rules)
+    }
+
+    /// Settles one item: `identify → apply`, effects into [`Book::out`]. Pure: the same book, item, rules and
+    /// instant give the same result. `at` is the transaction's time on the log's clock; it must not go back for
+    /// one entity (the engine takes the later of `at` and what it saw before).
+    pub fn settle(&mut self, item: Item, rules: &crate::rules::Rules, at: Millis) -> Settled {
+        crate::identify::settle(self, item, rules, at)
+    }
+}

@@ -1,0 +1,419 @@
+//! Hot state of one person, account or deal: everything that a late input can still alter.
+//!
+//! It is a set of observations, sorted per record and field, plus what Baton itself did. Golden values are kept
+//! beside it only so that a change of them can be noticed; they can always be computed again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    change::{Cause, Origin, Seen},
+    id::{Digest, EntityId, EventId, Object, Position, RecordKey},
+    name::Name,
+    rules::ConsentState,
+    time::Millis,
+    value::Value,
+};
+
+/// One person, account or deal.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct State {
+    pub id: EntityId,
+    pub links: BTreeMap<RecordKey, Link>,
+    pub histories: BTreeMap<RecordKey, History>,
+    pub golden: BTreeMap<Name, Golden>,
+    /// Rises with every change of a golden value.
+    pub golden_version: u64,
+    pub locks: BTreeMap<Name, Lock>,
+    /// Steward decisions of `manual` fields.
+    pub rulings: BTreeMap<Name, Ruling>,
+    /// Lifecycle stages as facts, sorted by time.
+    pub stages: BTreeSet<StageFact>,
+    /// Consent turns of other people who have one of this person's addresses.
+    pub shared_consent: BTreeSet<ConsentTurn>,
+    pub deliveries: BTreeMap<RecordKey, Delivery>,
+    /// Creates that have been sent and whose record is not known yet.
+    pub creates: BTreeMap<Name, PendingCreate>,
+    /// Clears that wait for the mass-clear guard, or that it held.
+    pub guarded: BTreeMap<EventId, Guarded>,
+    /// Observations before this have been folded into summaries.
+    pub sealed_before: Millis,
+    /// This entity went into another; its records follow.
+    pub merged_into: Option<EntityId>,
+    /// Where each record came from, so that a merge can be undone: entity before the merge.
+    pub provenance: BTreeMap<RecordKey, EntityId>,
+    pub erased: Option<Millis>,
+    pub archived: bool,
+    /// A time-dependent answer may change then.
+    pub wake: Option<Millis>,
+    /// Group tuples that rest before they are written, until then.
+    pub settling: BTreeMap<Name, Millis>,
+}
+
+impl State {
+    #[must_use]
+    pub fn new(id: EntityId) -> Self {
+        Self {
+            id,
+            links: BTreeMap::new(),
+            histories: BTreeMap::new(),
+            golden: BTreeMap::new(),
+            golden_version: 0,
+            locks: BTreeMap::new(),
+            rulings: BTreeMap::new(),
+            stages: BTreeSet::new(),
+            shared_consent: BTreeSet::new(),
+            deliveries: BTreeMap::new(),
+            creates: BTreeMap::new(),
+            guarded: BTreeMap::new(),
+            sealed_before: Millis::UNTIMED,
+            merged_into: None,
+            provenance: BTreeMap::new(),
+            erased: None,
+            archived: false,
+            wake: None,
+            settling: BTreeMap::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn golden_value(&self, field: Name) -> &Value {
+        self.golden.get(&field).map_or(&Value::Blank, |g| &g.value)
+    }
+}
+
+/// How a record belongs to its entity.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum LinkStatus {
+    Active,
+    Converted,
+    Merged,
+    Deleted,
+    Erased,
+}
+
+impl LinkStatus {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Converted => "converted",
+            Self::Merged => "merged",
+            Self::Deleted => "deleted",
+            Self::Erased => "erased",
+        }
+    }
+}
+
+/// A link's status is the latest of its facts, so that arrival order does not matter.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Link {
+    /// (time, position, status) of everything that was said about it.
+    pub facts: BTreeSet<(Millis, Position, LinkStatusFact)>,
+}
+
+/// What a delete, undelete, merge or conversion said of a record.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum LinkStatusFact {
+    Deleted,
+    Undeleted,
+    MergedInto(CompactString),
+    ConvertedTo(Object, CompactString),
+    Erased,
+}
+
+impl Link {
+    #[must_use]
+    pub fn status(&self) -> LinkStatus {
+        let mut status = LinkStatus::Active;
+        for (_, _, fact) in &self.facts {
+            status = match (fact, status) {
+                (LinkStatusFact::Erased, _) | (_, LinkStatus::Erased) => LinkStatus::Erased,
+                (LinkStatusFact::Deleted, _) => LinkStatus::Deleted,
+                (LinkStatusFact::Undeleted, _) => LinkStatus::Active,
+                (LinkStatusFact::MergedInto(_), _) => LinkStatus::Merged,
+                (LinkStatusFact::ConvertedTo(..), _) => LinkStatus::Converted,
+            };
+        }
+        status
+    }
+}
+
+/// All that was seen at one record.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct History {
+    /// In order of insertion; observations refer to them by index.
+    pub events: Vec<Event>,
+    pub fields: BTreeMap<Name, FieldHistory>,
+}
+
+/// The place and origin of one change's observations.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Event {
+    pub event: EventId,
+    pub time: Millis,
+    pub seq: u64,
+    pub position: Position,
+    pub read_back: bool,
+    /// It came from reading, not from an event: a later event with the same value takes the turn over.
+    pub by_reading: bool,
+    pub cause: Cause,
+    pub actor: Option<CompactString>,
+    pub origin: Origin,
+    pub may_match: Vec<u32>,
+}
+
+/// The observations of one field at one record, sorted by ρ.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct FieldHistory {
+    /// Distinct contents; restatements share one.
+    pub cells: Vec<Cell>,
+    pub obs: Vec<Obs>,
+    /// What was folded away beyond the horizon.
+    pub sealed: Option<Box<Sealed>>,
+}
+
+/// What an observation said.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Cell {
+    pub value: Value,
+    pub seen: Seen,
+    pub before: Option<Value>,
+}
+
+/// One observation: (event, content), by index.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Obs {
+    pub event: u32,
+    pub cell: u32,
+}
+
+/// Turns older than the horizon, reduced to those that can still win under some rule, and the last observation.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Sealed {
+    pub turns: Vec<SealedTurn>,
+    /// The last observed value before the horizon, own writes included, blank if none.
+    pub last: Value,
+    /// Elements of a union: last add and removal.
+    pub elements: BTreeMap<CompactString, (Option<Millis>, Option<Millis>)>,
+    /// Sum of a counter's deltas.
+    pub sum: rust_decimal::Decimal,
+    pub counted: bool,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct SealedTurn {
+    pub value: Value,
+    pub seen: Seen,
+    pub time: Millis,
+    pub seq: u64,
+    pub cause: Cause,
+    pub actor: Option<CompactString>,
+    pub event: EventId,
+    pub position: Position,
+}
+
+/// A surviving value and where it came from.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Golden {
+    pub value: Value,
+    /// The record whose claim it is; none for derived values.
+    pub winner: Option<RecordKey>,
+    /// The winning claim's `value_since`.
+    pub since: Option<Millis>,
+    pub event: Option<EventId>,
+    /// Version of the rules that judged it.
+    pub rule_version: CompactString,
+}
+
+/// A steward's lock of a field on a value or a source.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Lock {
+    #[schemars(with = "serde_json::Value")]
+    pub on: LockOn,
+    pub reason: String,
+    pub by: String,
+    pub at: Millis,
+    pub expires: Option<Millis>,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum LockOn {
+    Value(Value),
+    Source(Name),
+}
+
+/// A steward's decision of a `manual` field.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Ruling {
+    pub value: Value,
+    pub by: String,
+    pub at: Millis,
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct StageFact {
+    pub time: Millis,
+    pub position: Position,
+    pub stage: Name,
+}
+
+/// One consent statement for one address, whoever's record it stood in.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct ConsentTurn {
+    pub channel: Name,
+    /// Hash of the canonical address.
+    pub address: Digest,
+    /// Floored event time; for a loosening the earlier of event and arrival.
+    pub time: Millis,
+    pub state: ConsentState,
+    /// The person's own act with evidence.
+    pub own_act: bool,
+    /// A steward's act with a reason.
+    pub steward: bool,
+    pub record: RecordKey,
+    pub event: EventId,
+}
+
+/// What Baton does at one record.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Delivery {
+    pub intents: Vec<Intent>,
+    pub next_intent: u32,
+    pub outstanding: Option<Outstanding>,
+    /// How the target renders a value: field → (golden, rendering).
+    pub renderings: BTreeMap<Name, (Value, Value)>,
+    /// Values that the target refused: not sent again until golden changes.
+    pub refused: BTreeMap<Name, Refused>,
+    /// Fields whose writing stopped because two values alternated (L5).
+    pub contested: BTreeMap<Name, Millis>,
+    /// Fields whose reverts are used up for now.
+    pub held: BTreeMap<Name, Millis>,
+    /// Writes of the last day: (time, value hash).
+    pub writes: BTreeMap<Name, Vec<(Millis, Digest)>>,
+    /// Reverts of `only` fields in the last day.
+    pub reverts: BTreeMap<Name, Vec<Millis>>,
+    /// Why the record must be read before it is written again.
+    pub read_wanted: Option<ReadReason>,
+    /// When the last answered read was asked, and when it was answered.
+    pub last_read: Option<(Millis, Millis)>,
+    /// The whole record was refused: (golden version, reason).
+    pub refused_record: Option<(u64, CompactString)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadReason {
+    /// Different values within one quantum and no sequence.
+    Ambiguous,
+    /// The vendor said that something happened, not what.
+    Gap,
+    /// A change without any time.
+    Untimed,
+    /// A group seen only in part.
+    PartialGroup,
+    /// A third value inside an intent's window.
+    UnknownRendering,
+    /// A command's outcome is unknown.
+    UnknownOutcome,
+}
+
+impl ReadReason {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ambiguous => "ambiguous",
+            Self::Gap => "gap",
+            Self::Untimed => "untimed",
+            Self::PartialGroup => "partial_group",
+            Self::UnknownRendering => "unknown_rendering",
+            Self::UnknownOutcome => "unknown_outcome",
+        }
+    }
+}
+
+/// A write that was about to be made when its transaction committed.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Intent {
+    pub number: u32,
+    pub command: Digest,
+    pub fields: BTreeMap<Name, Written>,
+    pub golden_version: u64,
+    pub sent: Millis,
+    /// Position of the answer.
+    pub answered: Option<Position>,
+    /// The vendor's own stamp of the write, from the answer.
+    pub stamp: Option<Millis>,
+    pub end: IntentEnd,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IntentEnd {
+    Pending,
+    Done,
+    Refused,
+    /// Given up without an answer: it may have been applied.
+    Unknown,
+}
+
+/// One field of an intent.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Written {
+    pub value: Value,
+    /// What the record held according to the answer, if it said so.
+    pub answered: Option<Value>,
+    pub refused: bool,
+}
+
+/// The one command in flight for a record.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Outstanding {
+    pub command: Digest,
+    pub kind: CommandKind,
+    pub intent: Option<u32>,
+    pub sent: Millis,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CommandKind {
+    Update,
+    Create,
+    Delete,
+    Read,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Refused {
+    pub value: Value,
+    pub reason: CompactString,
+    pub at: Millis,
+}
+
+/// A create that was sent; the record's id comes with the answer or with its echo.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct PendingCreate {
+    pub object: Object,
+    pub command: Digest,
+    pub sent: Millis,
+    pub fields: BTreeMap<Name, Value>,
+    /// Refused or given up: (golden version then, reason).
+    pub stopped: Option<(u64, CompactString)>,
+    pub golden_version: u64,
+}
+
+/// A change whose clears wait for, or were held by, the mass-clear guard.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Guarded {
+    pub record: RecordKey,
+    pub fields: Vec<Name>,
+    pub until: Millis,
+    /// None while waiting; then whether the clears were held.
+    pub held: Option<bool>,
+}
