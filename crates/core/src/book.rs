@@ -102,6 +102,8 @@ pub enum OutTopic {
     Commands(Name),
     Golden,
     Decisions,
+    /// Filled by the daemon: the core never sees what could not be understood.
+    DeadLetters,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -109,6 +111,7 @@ pub enum OutBody {
     Command(wire::Command),
     Golden(wire::GoldenMessage),
     Decision(wire::DecisionMessage),
+    DeadLetter(wire::DeadLetter),
 }
 
 /// Something that waits for a steward.
