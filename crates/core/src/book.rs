@@ -35,6 +35,17 @@ pub struct Book {
     pub guards: BTreeMap<GuardKey, BTreeSet<Digest>>,
     /// What the batch has produced so far.
     pub out: Out,
+    /// The store's own memory of what it loaded; the core only asks it whether something was looked up.
+    pub stored: Stored,
+}
+
+/// Versions of the rows behind [`Book::links`] and [`Book::keys`], so that the store notices when somebody else
+/// was faster. A row that was looked up and not found has version 0: a record without an entry in `links` and
+/// with one here is known to have no link yet.
+#[derive(Default)]
+pub struct Stored {
+    pub links: Map<RecordKey, u64>,
+    pub keys: Map<Digest, u64>,
 }
 
 /// An entity with its stored version (0: not stored yet).
