@@ -1,0 +1,489 @@
+//! One outside system: its records, what is done to them, and the messages that come of it.
+
+mod acts;
+mod command;
+mod refusal;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use baton_core::{id::Object, time::Millis};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
+
+pub use acts::{Converted, NewDeal};
+pub use refusal::Refused;
+
+use crate::{
+    By, Dialect, Fields, Habits, JournalEntry, What,
+    emit::{self, Happening, Kind},
+    text, vocabulary,
+    wire::CommandResult,
+};
+
+/// Who acts in a system, other than Baton.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Actor {
+    /// A salesperson or marketer, by hand.
+    Human { name: String },
+    /// The person the record describes, by a form or preference centre.
+    Form,
+    /// A list that is being loaded.
+    Import { list: String },
+    /// The vendor's own automation.
+    Workflow,
+    /// Another integration.
+    Api,
+}
+
+impl Actor {
+    #[must_use]
+    pub fn human(name: &str) -> Self {
+        Self::Human {
+            name: name.to_owned(),
+        }
+    }
+
+    #[must_use]
+    pub fn import(list: &str) -> Self {
+        Self::Import {
+            list: list.to_owned(),
+        }
+    }
+}
+
+impl From<&Actor> for By {
+    fn from(actor: &Actor) -> Self {
+        match actor {
+            Actor::Human { name } => Self::Human { name: name.clone() },
+            Actor::Form => Self::Form,
+            Actor::Import { list } => Self::Import { list: list.clone() },
+            Actor::Workflow => Self::Workflow,
+            Actor::Api => Self::Api,
+        }
+    }
+}
+
+/// One record as it stands.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Record {
+    /// Every field that ever held something; null where it was cleared.
+    pub fields: Fields,
+    pub created: Millis,
+    /// Exactly when it was last changed; the vendor shows it in its own precision.
+    pub modified: Millis,
+    pub created_by: By,
+    pub modified_by: By,
+    /// Softly deleted: nobody sees it, but it can be brought back.
+    pub deleted: bool,
+    /// It lost a merge to this record.
+    pub merged_into: Option<String>,
+    /// The records that this lead became.
+    pub converted_to: Vec<(Object, String)>,
+}
+
+impl Record {
+    /// Whether people and interfaces still see it.
+    #[must_use]
+    pub const fn is_living(&self) -> bool {
+        !self.deleted && self.merged_into.is_none()
+    }
+
+    /// The value of a field; null where there is none.
+    #[must_use]
+    pub fn value(&self, field: &str) -> &Value {
+        self.fields.get(field).unwrap_or(&Value::Null)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum TopicKind {
+    /// `baton.<system>.changes`
+    Changes,
+    /// `baton.<system>.results`
+    Results,
+}
+
+/// A message whose time has come.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Outgoing {
+    /// When it reaches the log.
+    pub at: Millis,
+    pub topic: TopicKind,
+    /// `object:id` of the record; the command's id where a result names no record.
+    pub key: String,
+    pub object: Object,
+    pub payload: Vec<u8>,
+}
+
+/// Before and after, by field.
+pub(crate) type Changed = BTreeMap<String, (Value, Value)>;
+
+/// A simulated system. Every act takes the instant at which it happens; an instant before one already seen
+/// counts as that one, for time does not run backwards inside a system.
+pub struct System {
+    name: String,
+    habits: Habits,
+    rng: ChaCha8Rng,
+    now: Millis,
+    records: BTreeMap<(Object, String), Record>,
+    journal: Vec<JournalEntry>,
+    outbox: BTreeMap<(Millis, u64), Outgoing>,
+    /// Workflow runs to come.
+    workflows: BTreeMap<(Millis, u64), (Object, String, String)>,
+    /// When the last event of a record that keeps the order reaches the log.
+    last_due: BTreeMap<(Object, String), Millis>,
+    /// Answers given, by command id; `None` while the answer was lost.
+    answered: BTreeMap<String, Option<CommandResult>>,
+    next_id: u64,
+    sequence: u64,
+    transaction: u64,
+    scheduled: u64,
+}
+
+impl System {
+    /// An empty system. Same name, habits, seed and calls: same messages, to the byte.
+    #[must_use]
+    pub fn new(name: &str, habits: Habits, seed: u64) -> Self {
+        Self {
+            name: name.to_owned(),
+            habits,
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            now: Millis(i64::MIN / 2),
+            records: BTreeMap::new(),
+            journal: Vec::new(),
+            outbox: BTreeMap::new(),
+            workflows: BTreeMap::new(),
+            last_due: BTreeMap::new(),
+            answered: BTreeMap::new(),
+            next_id: 0,
+            sequence: 0,
+            transaction: 0,
+            scheduled: 0,
+        }
+    }
+
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    #[must_use]
+    pub const fn habits(&self) -> &Habits {
+        &self.habits
+    }
+
+    /// Changes its habits from now on.
+    pub const fn habits_mut(&mut self) -> &mut Habits {
+        &mut self.habits
+    }
+
+    /// A record, living or not.
+    #[must_use]
+    pub fn record(&self, object: Object, id: &str) -> Option<&Record> {
+        self.records.get(&(object, id.to_owned()))
+    }
+
+    /// All records, living or not, by object and id.
+    pub fn records(&self) -> impl Iterator<Item = (Object, &str, &Record)> {
+        self.records
+            .iter()
+            .map(|((object, id), record)| (*object, id.as_str(), record))
+    }
+
+    /// The truth, in the order in which it happened.
+    #[must_use]
+    pub fn journal(&self) -> &[JournalEntry] {
+        &self.journal
+    }
+
+    /// The living record of an object that has this value in a field, the oldest first.
+    #[must_use]
+    pub fn find(&self, object: Object, field: &str, value: &Value) -> Option<&str> {
+        self.records
+            .iter()
+            .filter(|((o, _), r)| *o == object && r.is_living() && r.converted_to.is_empty())
+            .find(|(_, r)| same_key(r.value(field), value))
+            .map(|((_, id), _)| id.as_str())
+    }
+
+    /// Messages that have reached the log by `at`, in the order in which they did; each is handed out once.
+    pub fn due(&mut self, at: Millis) -> Vec<Outgoing> {
+        self.tick(at);
+        let later = self.outbox.split_off(&(at.plus(1), 0));
+        std::mem::replace(&mut self.outbox, later)
+            .into_values()
+            .collect()
+    }
+
+    /// When the next message reaches the log or the next workflow runs; none when the system is at rest.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Millis> {
+        let message = self.outbox.keys().next().map(|(at, _)| *at);
+        let workflow = self.workflows.keys().next().map(|(at, _)| *at);
+        message.into_iter().chain(workflow).min()
+    }
+
+    /// Lets time pass up to `at`, running the workflows that fall due, and says what time it is now.
+    fn tick(&mut self, at: Millis) -> Millis {
+        while let Some(entry) = self.workflows.first_entry() {
+            let (due, _) = *entry.key();
+            if due > at {
+                break;
+            }
+            let (object, id, field) = entry.remove();
+            self.now = self.now.max(due);
+            self.run_workflow(object, &id, &field);
+        }
+        self.now = self.now.max(at);
+        self.now
+    }
+
+    fn run_workflow(&mut self, object: Object, id: &str, field: &str) {
+        let Some(how) = self.habits.recases.get(field).copied() else {
+            return;
+        };
+        let Some(record) = self.records.get(&(object, id.to_owned())) else {
+            return;
+        };
+        if let Some(standing) = record.value(field).as_str().filter(|_| record.is_living()) {
+            let recased = text::recase(standing, how);
+            if recased != standing {
+                let values = Fields::from([(field.to_owned(), recased.into())]);
+                self.write(&By::Workflow, object, id, values);
+            }
+        }
+    }
+
+    /// Puts values into a living record, as the habits let them stand; journal, event and workflows follow.
+    /// The caller has looked whether the record is there and the values are allowed.
+    fn write(&mut self, by: &By, object: Object, id: &str, values: Fields) -> Changed {
+        let changed = self.put(by, object, id, values);
+        if !changed.is_empty() || self.habits.events_on_unchanged {
+            self.touch(by, object, id);
+            self.transaction += 1;
+            self.announce(Kind::Update, by, object, id, &changed, 1);
+            self.schedule_workflows(object, id, &changed);
+            self.tick(self.now);
+        }
+        changed
+    }
+
+    /// Puts values into a record and the journal, and tells nobody.
+    fn put(&mut self, by: &By, object: Object, id: &str, values: Fields) -> Changed {
+        let mut changed = Changed::new();
+        for (name, value) in values {
+            let field = self.kept_as(object, &name);
+            let value = self.as_kept(&field, value);
+            let Some(record) = self.records.get_mut(&(object, id.to_owned())) else {
+                break;
+            };
+            let before = record.value(&field).clone();
+            if before == value {
+                continue;
+            }
+            record.fields.insert(field.clone(), value.clone());
+            let what = What::Value {
+                field: field.clone(),
+                before: before.clone(),
+                after: value.clone(),
+            };
+            self.note(object, id, by, what);
+            changed.insert(field, (before, value));
+        }
+        changed
+    }
+
+    fn touch(&mut self, by: &By, object: Object, id: &str) {
+        if let Some(record) = self.records.get_mut(&(object, id.to_owned())) {
+            record.modified = self.now;
+            record.modified_by = by.clone();
+        }
+    }
+
+    fn note(&mut self, object: Object, id: &str, by: &By, what: What) {
+        self.journal.push(JournalEntry {
+            at: self.now,
+            stamp: text::stamp(self.now, self.habits.stamps),
+            number: self.journal.len() as u64,
+            object,
+            id: id.to_owned(),
+            by: by.clone(),
+            what,
+        });
+    }
+
+    /// The name under which a field is kept, where the vendor has several spellings.
+    fn kept_as(&self, object: Object, field: &str) -> String {
+        match self.habits.dialect {
+            Dialect::Salesforce => vocabulary::salesforce_kept_as(object, field),
+            Dialect::Mautic | Dialect::Baton => field.to_owned(),
+        }
+    }
+
+    /// The value that stands after a write of `value`: label, then cut; blank is null.
+    fn as_kept(&self, field: &str, value: Value) -> Value {
+        let Value::String(mut written) = value else {
+            return value;
+        };
+        if let Some(label) = self
+            .habits
+            .labels
+            .get(field)
+            .and_then(|labels| labels.get(&written))
+        {
+            written.clone_from(label);
+        }
+        if let Some(length) = self.habits.truncates.get(field) {
+            written = text::cut(&written, *length);
+        }
+        if written.is_empty() {
+            Value::Null
+        } else {
+            Value::String(written)
+        }
+    }
+
+    fn schedule_workflows(&mut self, object: Object, id: &str, changed: &Changed) {
+        let at = self.now.plus(self.habits.workflow_lag);
+        let fields: Vec<String> = changed
+            .keys()
+            .filter(|f| self.habits.recases.contains_key(*f))
+            .cloned()
+            .collect();
+        for field in fields {
+            self.scheduled += 1;
+            let run = (object, id.to_owned(), field);
+            self.workflows.insert((at, self.scheduled), run);
+        }
+    }
+
+    /// Sends the vendor's message about what happened, as late and as often as the habits say.
+    fn announce(
+        &mut self,
+        kind: Kind,
+        by: &By,
+        object: Object,
+        id: &str,
+        changed: &Changed,
+        in_transaction: u32,
+    ) {
+        if self.habits.event_per_field && kind == Kind::Update && changed.len() > 1 {
+            for (field, values) in changed {
+                let one = Changed::from([(field.clone(), values.clone())]);
+                self.announce_one(kind.clone(), by, object, id, &one, in_transaction);
+            }
+        } else {
+            self.announce_one(kind, by, object, id, changed, in_transaction);
+        }
+    }
+
+    fn announce_one(
+        &mut self,
+        kind: Kind,
+        by: &By,
+        object: Object,
+        id: &str,
+        changed: &Changed,
+        in_transaction: u32,
+    ) {
+        self.sequence += 1;
+        let gap = self.chance(self.habits.delivery.gap_per_mille)
+            && self.habits.dialect != Dialect::Mautic
+            && kind == Kind::Update;
+        let Some(record) = self.records.get(&(object, id.to_owned())) else {
+            return;
+        };
+        let payloads = emit::payloads(
+            &self.habits,
+            &Happening {
+                kind: if gap { Kind::Gap } else { kind },
+                object,
+                id,
+                record,
+                changed,
+                stamp: text::stamp(self.now, self.habits.stamps),
+                sequence: self.sequence,
+                transaction: self.transaction,
+                in_transaction,
+                by,
+            },
+        );
+        for payload in payloads {
+            self.deliver(object, id, payload);
+        }
+    }
+
+    fn deliver(&mut self, object: Object, id: &str, payload: Vec<u8>) {
+        let habits = self.habits.delivery.clone();
+        let key = (object, id.to_owned());
+        let mut at = self.now.plus(self.draw(habits.delay));
+        let late = self.chance(habits.late_per_mille);
+        let late_by = self.draw(habits.late_by);
+        let twice = self.chance(habits.twice_per_mille);
+        let twice_after = self.draw(habits.twice_after);
+        if late {
+            at = at.plus(late_by);
+        } else if habits.ordered {
+            at = self.last_due.get(&key).map_or(at, |last| at.max(*last));
+            self.last_due.insert(key, at);
+        }
+        let message = Outgoing {
+            at,
+            topic: TopicKind::Changes,
+            key: format!("{object}:{id}"),
+            object,
+            payload,
+        };
+        if twice {
+            let again = Outgoing {
+                at: at.plus(twice_after),
+                ..message.clone()
+            };
+            self.schedule(message);
+            self.schedule(again);
+        } else {
+            self.schedule(message);
+        }
+    }
+
+    fn schedule(&mut self, message: Outgoing) {
+        self.scheduled += 1;
+        self.outbox.insert((message.at, self.scheduled), message);
+    }
+
+    fn draw(&mut self, (least, most): (i64, i64)) -> i64 {
+        if most > least {
+            self.rng.random_range(least..=most)
+        } else {
+            least
+        }
+    }
+
+    fn chance(&mut self, per_mille: u32) -> bool {
+        per_mille > 0 && self.rng.random_range(0..1_000) < per_mille
+    }
+
+    fn fresh_id(&mut self, object: Object) -> String {
+        self.next_id += 1;
+        match self.habits.dialect {
+            Dialect::Salesforce => {
+                vocabulary::long_id(vocabulary::salesforce_prefix(object), self.next_id)
+            }
+            Dialect::Mautic => self.next_id.to_string(),
+            Dialect::Baton => format!("{object}-{}", self.next_id),
+        }
+    }
+}
+
+/// E-mail addresses and other keys are the same whatever their case.
+fn same_key(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::String(left), Value::String(right)) => {
+            !left.is_empty() && left.eq_ignore_ascii_case(right)
+        }
+        _ => false,
+    }
+}
