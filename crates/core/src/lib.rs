@@ -4,13 +4,18 @@
 
 pub mod book;
 pub mod change;
+pub mod claim;
+pub mod consent;
 pub mod id;
 pub mod identify;
 pub mod input;
+pub mod judge;
 pub mod name;
 pub mod normalise;
+pub mod order;
 pub mod rules;
 pub mod state;
+pub mod strategy;
 pub mod time;
 pub mod value;
 pub mod wire;

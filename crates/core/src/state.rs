@@ -40,10 +40,12 @@ pub struct State {
     pub guarded: BTreeMap<EventId, Guarded>,
     /// Observations before this have been folded into summaries.
     pub sealed_before: Millis,
-    /// This entity went into another; its records follow.
+    /// This entity went into another; its records follow. It keeps its own locks, rulings and stages.
     pub merged_into: Option<EntityId>,
     /// Where each record came from, so that a merge can be undone: entity before the merge.
     pub provenance: BTreeMap<RecordKey, EntityId>,
+    /// What merged entities brought besides records.
+    pub absorbed: BTreeMap<EntityId, Absorbed>,
     pub erased: Option<Millis>,
     pub archived: bool,
     /// A time-dependent answer may change then.
@@ -71,6 +73,7 @@ impl State {
             sealed_before: Millis::UNTIMED,
             merged_into: None,
             provenance: BTreeMap::new(),
+            absorbed: BTreeMap::new(),
             erased: None,
             archived: false,
             wake: None,
@@ -78,10 +81,59 @@ impl State {
         }
     }
 
+    /// The lock of a field: its own, else the earliest that a merged entity brought.
+    #[must_use]
+    pub fn lock(&self, field: Name, at: Millis) -> Option<&Lock> {
+        let live = |lock: &&Lock| lock.expires.is_none_or(|end| end > at);
+        self.locks.get(&field).filter(live).or_else(|| {
+            self.absorbed
+                .values()
+                .filter_map(|a| a.locks.get(&field))
+                .filter(live)
+                .min_by_key(|lock| lock.at)
+        })
+    }
+
+    #[must_use]
+    pub fn ruling(&self, field: Name) -> Option<&Ruling> {
+        let absorbed = self.absorbed.values().filter_map(|a| a.rulings.get(&field));
+        self.rulings
+            .get(&field)
+            .into_iter()
+            .chain(absorbed)
+            .max_by_key(|ruling| ruling.at)
+    }
+
+    /// All stage facts in time order, those of merged entities included.
+    pub fn stages(&self) -> impl Iterator<Item = &StageFact> {
+        let mut all: Vec<_> = self
+            .stages
+            .iter()
+            .chain(self.absorbed.values().flat_map(|a| &a.stages))
+            .collect();
+        all.sort();
+        all.into_iter()
+    }
+
+    #[must_use]
+    pub fn status(&self, record: &RecordKey) -> LinkStatus {
+        self.links
+            .get(record)
+            .map_or(LinkStatus::Active, Link::status)
+    }
+
     #[must_use]
     pub fn golden_value(&self, field: Name) -> &Value {
         self.golden.get(&field).map_or(&Value::Blank, |g| &g.value)
     }
+}
+
+/// What a merged entity brought besides its records; taken out again by an unmerge.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Absorbed {
+    pub locks: BTreeMap<Name, Lock>,
+    pub rulings: BTreeMap<Name, Ruling>,
+    pub stages: BTreeSet<StageFact>,
 }
 
 /// How a record belongs to its entity.
@@ -162,6 +214,8 @@ pub struct Event {
     pub read_back: bool,
     /// It came from reading, not from an event: a later event with the same value takes the turn over.
     pub by_reading: bool,
+    /// It named just the fields that changed.
+    pub delta: bool,
     pub cause: Cause,
     pub actor: Option<CompactString>,
     pub origin: Origin,
@@ -174,8 +228,6 @@ pub struct FieldHistory {
     /// Distinct contents; restatements share one.
     pub cells: Vec<Cell>,
     pub obs: Vec<Obs>,
-    /// What was folded away beyond the horizon.
-    pub sealed: Option<Box<Sealed>>,
 }
 
 /// What an observation said.
@@ -191,31 +243,20 @@ pub struct Cell {
 pub struct Obs {
     pub event: u32,
     pub cell: u32,
+    pub sealed: SealedAs,
 }
 
-/// Turns older than the horizon, reduced to those that can still win under some rule, and the last observation.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-pub struct Sealed {
-    pub turns: Vec<SealedTurn>,
-    /// The last observed value before the horizon, own writes included, blank if none.
-    pub last: Value,
-    /// Elements of a union: last add and removal.
-    pub elements: BTreeMap<CompactString, (Option<Millis>, Option<Millis>)>,
-    /// Sum of a counter's deltas.
-    pub sum: rust_decimal::Decimal,
-    pub counted: bool,
-}
-
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct SealedTurn {
-    pub value: Value,
-    pub seen: Seen,
-    pub time: Millis,
-    pub seq: u64,
-    pub cause: Cause,
-    pub actor: Option<CompactString>,
-    pub event: EventId,
-    pub position: Position,
+/// Beyond the horizon nothing can come between observations any more, so what one was is kept as a fact and its
+/// neighbours may be dropped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum SealedAs {
+    #[default]
+    Open,
+    Turn,
+    /// A restatement, kept because it is the last thing seen.
+    Same,
+    /// Baton's own write.
+    Own,
 }
 
 /// A surviving value and where it came from.
@@ -227,6 +268,8 @@ pub struct Golden {
     /// The winning claim's `value_since`.
     pub since: Option<Millis>,
     pub event: Option<EventId>,
+    /// Somebody's claim, a contribution, a lock or a ruling made it; a blank that nobody decided is never written.
+    pub decided: bool,
     /// Version of the rules that judged it.
     pub rule_version: CompactString,
 }
@@ -304,6 +347,10 @@ pub struct Delivery {
     pub last_read: Option<(Millis, Millis)>,
     /// The whole record was refused: (golden version, reason).
     pub refused_record: Option<(u64, CompactString)>,
+    /// Fields that may differ from golden here; emptied as they are found in sync.
+    pub pending: BTreeSet<Name>,
+    /// After a failure: attempts so far and when to try again.
+    pub retry: Option<(u32, Millis)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, schemars::JsonSchema)]

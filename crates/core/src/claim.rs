@@ -1,0 +1,448 @@
+//! Claims of fields and groups: the turns of each record, and which of them it offers.
+
+use std::cmp::Reverse;
+
+use compact_str::CompactString;
+
+use crate::{
+    change::{Cause, Seen},
+    id::{EventId, Position, RecordKey},
+    name::Name,
+    order::{Role, Track, track},
+    rules::{ClearPolicy, DeletePolicy, GroupRule, Rules},
+    state::{LinkStatus, LinkStatusFact, State},
+    time::Millis,
+    value::Value,
+};
+
+/// What a claim says: one value, or a group's whole tuple in the order of the group's fields.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Content<'a> {
+    One(&'a Value),
+    Tuple(Vec<&'a Value>),
+}
+
+impl Content<'_> {
+    #[must_use]
+    pub fn values(&self) -> &[&Value] {
+        match self {
+            Self::One(value) => std::slice::from_ref(value),
+            Self::Tuple(values) => values,
+        }
+    }
+
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.values().iter().all(|v| v.is_blank())
+    }
+
+    /// Non-blank members.
+    #[must_use]
+    pub fn completeness(&self) -> usize {
+        self.values().iter().filter(|v| !v.is_blank()).count()
+    }
+
+    /// Characters of all members.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.values()
+            .iter()
+            .map(|v| v.to_string().chars().count())
+            .sum()
+    }
+
+    fn bytes(&self) -> Vec<Vec<u8>> {
+        self.values().iter().map(|v| v.canonical_bytes()).collect()
+    }
+}
+
+/// A turn of one record.
+#[derive(Clone, Debug)]
+pub struct Claim<'a> {
+    pub record: &'a RecordKey,
+    pub link: LinkStatus,
+    pub content: Content<'a>,
+    pub time: Millis,
+    pub floored: Millis,
+    pub seq: u64,
+    pub position: Position,
+    pub cause: Cause,
+    pub event: EventId,
+    pub invalid: bool,
+    pub doubtful: bool,
+    /// Members named in `requires` are all there.
+    pub qualified: bool,
+    /// A member was never observed at this record.
+    pub partial: bool,
+}
+
+/// Order of the tie-break, after the strategy key; the greatest wins. Every member is a property of one claim.
+pub type TieBreak<'a> = (
+    bool,
+    bool,
+    Millis,
+    Reverse<u8>,
+    Reverse<usize>,
+    Reverse<Name>,
+    u64,
+    Millis,
+    Vec<Vec<u8>>,
+    &'a RecordKey,
+);
+
+impl Claim<'_> {
+    /// Non-blank over blank; active link over others; floored event time; cause rank; source rank; system name;
+    /// vendor sequence; exact event time; canonical value bytes; record key.
+    #[must_use]
+    pub fn tie_break(&self, rules: &Rules) -> TieBreak<'_> {
+        (
+            !self.content.is_blank(),
+            self.link == LinkStatus::Active,
+            self.floored,
+            Reverse(rules.rank_of_cause(self.cause)),
+            Reverse(rules.rank_of_source(self.record.system)),
+            Reverse(self.record.system),
+            self.seq,
+            self.time,
+            self.content.bytes(),
+            self.record,
+        )
+    }
+}
+
+/// Why a claim did not win.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Why {
+    Invalid,
+    /// A blank that the field's clear policy does not let through.
+    ClearNotAllowed,
+    /// An import, enrichment or API value within the protection of a manual entry.
+    Protected,
+    /// A tuple without all its members.
+    PartialTuple,
+    /// A tuple without a required member.
+    MissingRequired,
+    /// The same record said something newer.
+    Superseded,
+    /// Its record was deleted and the policy is `detach`.
+    Detached,
+    /// The strategy preferred another claim.
+    Outranked,
+    /// The strategy does not read this source.
+    NotASource,
+    /// Equal by the strategy; lost in the tie-break.
+    TieBreak,
+    /// A steward's lock.
+    Locked,
+    /// A steward's decision.
+    Ruled,
+    /// It belongs to an earlier stage segment.
+    EarlierSegment,
+}
+
+impl Why {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Invalid => "not a valid value of this field",
+            Self::ClearNotAllowed => "a blank that this field's clear policy does not let through",
+            Self::Protected => "imported while a manual entry was protected",
+            Self::PartialTuple => "a group seen only in part",
+            Self::MissingRequired => "a group without a required member",
+            Self::Superseded => "the same record has a newer value",
+            Self::Detached => "its record was deleted",
+            Self::Outranked => "the rule preferred another value",
+            Self::NotASource => "the rule does not take this source",
+            Self::TieBreak => "equal by the rule, lost in the tie-break",
+            Self::Locked => "a steward locked the field",
+            Self::Ruled => "a steward decided",
+            Self::EarlierSegment => "from an earlier stage, and a later one has a winner",
+        }
+    }
+}
+
+/// The claims about one field or group: every turn of every record, and which turn each record offers.
+#[derive(Debug, Default)]
+pub struct Claims<'a> {
+    /// Per record, its turns in ρ.
+    pub records: Vec<RecordClaims<'a>>,
+    /// Times of turns of a manual-or-higher cause, at any record, floored.
+    manual: Vec<Millis>,
+}
+
+#[derive(Debug)]
+pub struct RecordClaims<'a> {
+    pub record: &'a RecordKey,
+    pub turns: Vec<Claim<'a>>,
+    /// When its record was deleted under the policy `detach`.
+    pub detached: Option<Millis>,
+}
+
+/// Modifiers that decide eligibility.
+#[derive(Clone, Copy, Debug)]
+pub struct Eligibility {
+    pub clear: ClearPolicy,
+    pub protect: Option<i64>,
+}
+
+impl<'a> Claims<'a> {
+    /// The turns of one field at all linked records.
+    #[must_use]
+    pub fn of_field(state: &'a State, field: Name, rules: &'a Rules) -> Self {
+        let mut claims = Self::default();
+        for record in state.links.keys() {
+            let track = track(state, record, field, rules);
+            if track.seats.is_empty() {
+                continue;
+            }
+            let turns: Vec<_> = track
+                .seats
+                .iter()
+                .filter_map(|s| field_claim(&track, s))
+                .collect();
+            claims.note_manual(turns.iter().map(|t| (t.cause, t.floored)), rules);
+            claims.records.push(RecordClaims {
+                record,
+                turns,
+                detached: detached(state, record, rules),
+            });
+        }
+        claims
+    }
+
+    /// The tuples of one group at all linked records.
+    #[must_use]
+    pub fn of_group(state: &'a State, group: &'a GroupRule, rules: &'a Rules) -> Self {
+        let mut claims = Self::default();
+        for record in state.links.keys() {
+            let tracks: Vec<_> = group
+                .fields
+                .iter()
+                .map(|f| track(state, record, *f, rules))
+                .collect();
+            if tracks.iter().all(|t| t.seats.is_empty()) {
+                continue;
+            }
+            claims.note_manual(
+                tracks
+                    .iter()
+                    .flat_map(|t| &t.seats)
+                    .filter(|s| s.role == Role::Turn)
+                    .map(|s| (s.cause, s.rho.floored)),
+                rules,
+            );
+            let turns = tuples(record, &tracks, group, rules);
+            claims.records.push(RecordClaims {
+                record,
+                turns,
+                detached: detached(state, record, rules),
+            });
+        }
+        claims
+    }
+
+    fn note_manual(&mut self, turns: impl Iterator<Item = (Cause, Millis)>, rules: &Rules) {
+        let manual = rules.rank_of_cause(Cause::ManualEdit);
+        self.manual.extend(
+            turns
+                .filter(|(cause, _)| rules.rank_of_cause(*cause) <= manual)
+                .map(|(_, at)| at),
+        );
+    }
+
+    /// Why a turn is ineligible, if it is.
+    #[must_use]
+    pub fn bar(
+        &self,
+        turn: &Claim<'_>,
+        how: Eligibility,
+        need_required: bool,
+        rules: &Rules,
+    ) -> Option<Why> {
+        if turn.invalid {
+            return Some(Why::Invalid);
+        }
+        if turn.partial {
+            return Some(Why::PartialTuple);
+        }
+        if turn.content.is_blank() {
+            let manual = rules.rank_of_cause(turn.cause) <= rules.rank_of_cause(Cause::ManualEdit);
+            let through = match how.clear {
+                ClearPolicy::Propagate => true,
+                ClearPolicy::PropagateIfManual => manual,
+                ClearPolicy::Ignore | ClearPolicy::Hold => false,
+            };
+            if !through {
+                return Some(Why::ClearNotAllowed);
+            }
+        } else if need_required && !turn.qualified {
+            return Some(Why::MissingRequired);
+        }
+        if let Some(span) = how.protect
+            && matches!(
+                turn.cause,
+                Cause::ListImport | Cause::Enrichment | Cause::Api
+            )
+            && self
+                .manual
+                .iter()
+                .any(|m| (0..span).contains(&turn.floored.since(*m)))
+        {
+            return Some(Why::Protected);
+        }
+        None
+    }
+
+    /// Whether any tuple has all required members; if none has, `requires` does not bind.
+    #[must_use]
+    pub fn any_qualified(&self, how: Eligibility, rules: &Rules) -> bool {
+        self.records.iter().flat_map(|r| &r.turns).any(|t| {
+            t.qualified && !t.content.is_blank() && self.bar(t, how, true, rules).is_none()
+        })
+    }
+
+    /// Every turn as (record's claims, turn, why it is barred).
+    pub fn all<'s>(
+        &'s self,
+        how: Eligibility,
+        rules: &'s Rules,
+    ) -> impl Iterator<Item = (&'s RecordClaims<'a>, &'s Claim<'a>, Option<Why>)> + 's {
+        let need_required = self.any_qualified(how, rules);
+        let newest = |except: &RecordKey| {
+            let others = self.records.iter().filter(move |r| r.record != except);
+            others.flat_map(|r| &r.turns).map(|t| t.floored).max()
+        };
+        self.records.iter().flat_map(move |of| {
+            let gone = of
+                .detached
+                .is_some_and(|at| newest(of.record).is_some_and(|t| t > at));
+            of.turns.iter().map(move |turn| {
+                let bar = self.bar(turn, how, need_required, rules);
+                (of, turn, bar.or(gone.then_some(Why::Detached)))
+            })
+        })
+    }
+}
+
+fn detached(state: &State, record: &RecordKey, rules: &Rules) -> Option<Millis> {
+    let policy = rules.systems.get(&record.system)?.delete;
+    let link = state.links.get(record)?;
+    (policy == DeletePolicy::Detach && link.status() == LinkStatus::Deleted).then_some(())?;
+    link.facts
+        .iter()
+        .filter(|(_, _, fact)| *fact == LinkStatusFact::Deleted)
+        .map(|(at, _, _)| *at)
+        .max()
+}
+
+fn field_claim<'a>(track: &Track<'a>, seat: &crate::order::Seat<'a>) -> Option<Claim<'a>> {
+    (seat.role == Role::Turn).then(|| Claim {
+        record: track.record,
+        link: track.link,
+        content: Content::One(seat.value),
+        time: seat.rho.time,
+        floored: seat.rho.floored,
+        seq: if seat.rho.seq == u64::MAX {
+            0
+        } else {
+            seat.rho.seq
+        },
+        position: seat.rho.position,
+        cause: seat.cause,
+        event: seat.rho.event,
+        invalid: seat.seen == Seen::Invalid,
+        doubtful: seat.seen == Seen::Doubtful,
+        qualified: true,
+        partial: false,
+    })
+}
+
+/// Builds the whole tuples of one record: members that a change carries come from it, the others from the last
+/// observations before it, own writes included. Changes with the same exact time make one tuple.
+fn tuples<'a>(
+    record: &'a RecordKey,
+    tracks: &[Track<'a>],
+    group: &GroupRule,
+    rules: &Rules,
+) -> Vec<Claim<'a>> {
+    static BLANK: Value = Value::Blank;
+    let mapped = |field: Name| {
+        rules.object(record.system, record.object).is_none_or(|m| {
+            m.fields
+                .values()
+                .any(|f| f.field == field && f.direction != crate::rules::Direction::Out)
+        })
+    };
+    let mut seats: Vec<_> = tracks
+        .iter()
+        .enumerate()
+        .flat_map(|(m, t)| t.seats.iter().map(move |s| (m, s)))
+        .collect();
+    seats.sort_by_key(|(member, seat)| (seat.rho, *member));
+    let mut now: Vec<Option<&'a Value>> = vec![None; tracks.len()];
+    let mut invalid = vec![false; tracks.len()];
+    let mut doubtful = vec![false; tracks.len()];
+    let mut turns = Vec::new();
+    let same_time = |a: &(usize, &crate::order::Seat<'_>), b: &(usize, &crate::order::Seat<'_>)| {
+        a.1.rho.time == b.1.rho.time && a.1.rho.floored == b.1.rho.floored
+    };
+    for together in seats.chunk_by(same_time) {
+        let mut latest = None;
+        for (member, seat) in together {
+            match seat.role {
+                Role::Nothing => {
+                    // Observed, but nothing that a tuple could carry: never a clear by the back door (L8).
+                    now[*member].get_or_insert(&BLANK);
+                }
+                Role::Waiting => {}
+                Role::Turn | Role::Same | Role::Own => {
+                    now[*member] = Some(seat.value);
+                    invalid[*member] = seat.seen == Seen::Invalid;
+                    doubtful[*member] = seat.seen == Seen::Doubtful;
+                    if seat.role == Role::Turn {
+                        latest = Some(*seat);
+                    }
+                }
+            }
+        }
+        let Some(latest) = latest else { continue };
+        let partial = now
+            .iter()
+            .zip(&group.fields)
+            .any(|(value, field)| value.is_none() && mapped(*field));
+        let values: Vec<&'a Value> = now.iter().map(|v| v.unwrap_or(&BLANK)).collect();
+        let qualified = group.requires.iter().all(|need| {
+            group
+                .fields
+                .iter()
+                .position(|f| f == need)
+                .is_none_or(|at| !values[at].is_blank())
+        });
+        turns.push(Claim {
+            record,
+            link: tracks[0].link,
+            content: Content::Tuple(values),
+            time: latest.rho.time,
+            floored: latest.rho.floored,
+            seq: if latest.rho.seq == u64::MAX {
+                0
+            } else {
+                latest.rho.seq
+            },
+            position: latest.rho.position,
+            cause: latest.cause,
+            event: latest.rho.event,
+            invalid: invalid.contains(&true),
+            doubtful: doubtful.contains(&true),
+            qualified,
+            partial,
+        });
+    }
+    turns
+}
+
+/// A name for a claim in explanations.
+#[must_use]
+pub fn claim_label(claim: &Claim<'_>) -> CompactString {
+    compact_str::format_compact!("{} at {}", claim.record, claim.time)
+}

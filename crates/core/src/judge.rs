@@ -1,0 +1,457 @@
+//! One question, one answer: what is the golden value of a field, and why.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+
+use crate::{
+    claim::{Claim, Claims, Eligibility, Why},
+    consent,
+    id::RecordKey,
+    name::Name,
+    rules::{Expr, FieldRule, FieldType, Rules, Strategy},
+    state::{Golden, LockOn, State},
+    strategy::{Court, Verdict},
+    time::Millis,
+    value::Value,
+};
+
+/// What is to be judged: a field of its own, or a group with all its members.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Subject {
+    Field(Name),
+    Group(Name),
+}
+
+/// The subject that decides a field.
+#[must_use]
+pub fn subject_of(field: Name, state: &State, rules: &Rules) -> Subject {
+    rules
+        .entity(state.id.kind)
+        .group_of
+        .get(&field)
+        .map_or(Subject::Field(field), |group| Subject::Group(*group))
+}
+
+/// The golden values of a subject with their winners, and when they can next change by time alone.
+#[derive(Debug, Default)]
+pub struct Judgement {
+    pub golden: Vec<(Name, Golden)>,
+    pub until: Option<Millis>,
+}
+
+/// Judges a subject. Derived and following fields read golden values, so they are judged after the others
+/// (see [`dependents`]).
+#[must_use]
+pub fn judge(state: &State, subject: Subject, rules: &Rules, at: Millis) -> Judgement {
+    match subject {
+        Subject::Field(field) => {
+            let Some(rule) = rules.entity(state.id.kind).fields.get(&field) else {
+                return Judgement::default();
+            };
+            let verdict = field_verdict(state, field, rule, rules, at);
+            let until = earliest(verdict.until, lock_end(state, field, at));
+            Judgement {
+                golden: vec![(field, golden_of(&verdict, 0, rules))],
+                until,
+            }
+        }
+        Subject::Group(name) => {
+            let Some(group) = rules.entity(state.id.kind).groups.get(&name) else {
+                return Judgement::default();
+            };
+            let claims = Claims::of_group(state, group, rules);
+            let how = Eligibility {
+                clear: group.clear,
+                protect: group.protect_manual,
+            };
+            let court = Court {
+                state,
+                rules,
+                claims: &claims,
+                how,
+                at,
+                field: None,
+            };
+            let locked_source = group.fields.iter().find_map(|f| source_lock(state, *f, at));
+            let verdict = match locked_source {
+                Some(source) => court.judge(&Strategy::Only { source }),
+                None => court.judge(&group.strategy),
+            };
+            let mut until = verdict.until;
+            let golden = group.fields.iter().enumerate().map(|(at_member, field)| {
+                until = earliest(until, lock_end(state, *field, at));
+                let locked = value_lock(state, *field, at);
+                let golden = match locked {
+                    Some(value) => Golden {
+                        value: value.clone(),
+                        decided: true,
+                        rule_version: rules.version.clone(),
+                        ..Golden::default()
+                    },
+                    None => golden_of(&verdict, at_member, rules),
+                };
+                (*field, golden)
+            });
+            let golden = golden.collect();
+            Judgement { golden, until }
+        }
+    }
+}
+
+/// The verdict on one field: lock, consent, derived, follow, or its strategy.
+#[must_use]
+pub fn field_verdict<'a>(
+    state: &'a State,
+    field: Name,
+    rule: &FieldRule,
+    rules: &'a Rules,
+    at: Millis,
+) -> Verdict<'a> {
+    let claims = Claims::of_field(state, field, rules);
+    let how = Eligibility {
+        clear: rule.clear,
+        protect: rule.protect_manual,
+    };
+    let court = Court {
+        state,
+        rules,
+        claims: &claims,
+        how,
+        at,
+        field: Some(field),
+    };
+    // Consent stands above locks: an opt-out cannot be locked away.
+    if let Some(channel) = rule.consent
+        && let Some(consent_rule) = rules.consents.iter().find(|c| c.channel == channel)
+    {
+        return consent_verdict(state, consent_rule, rule, &claims, rules);
+    }
+    if let Some(value) = value_lock(state, field, at) {
+        let losers = claims
+            .all(how, rules)
+            .map(|(_, c, bar)| (c.clone(), bar.unwrap_or(Why::Locked)))
+            .collect();
+        return Verdict {
+            computed: Some(value.clone()),
+            losers,
+            ..Verdict::default()
+        };
+    }
+    if let Some(source) = source_lock(state, field, at) {
+        return court.judge(&Strategy::Only { source });
+    }
+    match &rule.strategy {
+        Strategy::Derived(expr) => {
+            let losers = claims
+                .all(how, rules)
+                .map(|(_, c, bar)| (c.clone(), bar.unwrap_or(Why::NotASource)))
+                .collect();
+            Verdict {
+                computed: Some(evaluate(expr, state)),
+                losers,
+                ..Verdict::default()
+            }
+        }
+        Strategy::Follow { group } => {
+            let leader = rules
+                .entity(state.id.kind)
+                .groups
+                .get(group)
+                .and_then(|g| g.fields.first())
+                .and_then(|first| state.golden.get(first)?.winner.clone());
+            follow(&court, leader.as_ref())
+        }
+        strategy => court.judge(strategy),
+    }
+}
+
+/// The value from the record that won the group.
+fn follow<'a>(court: &Court<'a, '_>, leader: Option<&RecordKey>) -> Verdict<'a> {
+    let mut verdict = Verdict::default();
+    for (_, claim, bar) in court.claims.all(court.how, court.rules) {
+        match bar {
+            Some(why) => verdict.losers.push((claim.clone(), why)),
+            None if leader == Some(claim.record) => {
+                if let Some(earlier) = verdict.winner.replace(claim.clone()) {
+                    verdict.losers.push((earlier, Why::Superseded));
+                }
+            }
+            None => verdict.losers.push((claim.clone(), Why::NotASource)),
+        }
+    }
+    verdict
+}
+
+fn consent_verdict<'a>(
+    state: &'a State,
+    consent_rule: &crate::rules::ConsentRule,
+    rule: &FieldRule,
+    claims: &Claims<'a>,
+    rules: &Rules,
+) -> Verdict<'a> {
+    let mut turns = consent::own_turns(state, consent_rule, rules);
+    turns.extend(
+        state
+            .shared_consent
+            .iter()
+            .filter(|t| t.channel == consent_rule.channel)
+            .cloned(),
+    );
+    if turns.is_empty() {
+        return Verdict::default();
+    }
+    let address = consent::address_digest(
+        consent_rule.channel,
+        state.golden_value(consent_rule.address),
+    );
+    let standing = consent::standing(&turns, address);
+    let value = consent::value_of(
+        consent_rule,
+        standing.state,
+        rule.kind == FieldType::Boolean,
+    );
+    let (mut contributors, mut losers) = (Vec::new(), Vec::new());
+    for claim in claims.records.iter().flat_map(|r| &r.turns) {
+        let counts = standing
+            .because
+            .iter()
+            .any(|t| t.record == *claim.record && t.event == claim.event);
+        if counts {
+            contributors.push(claim.clone())
+        } else {
+            losers.push((claim.clone(), Why::Outranked))
+        }
+    }
+    Verdict {
+        computed: Some(value),
+        contributors,
+        losers,
+        ..Verdict::default()
+    }
+}
+
+fn value_lock(state: &State, field: Name, at: Millis) -> Option<&Value> {
+    match &state.lock(field, at)?.on {
+        LockOn::Value(value) => Some(value),
+        LockOn::Source(_) => None,
+    }
+}
+
+fn source_lock(state: &State, field: Name, at: Millis) -> Option<Name> {
+    match &state.lock(field, at)?.on {
+        LockOn::Source(source) => Some(*source),
+        LockOn::Value(_) => None,
+    }
+}
+
+fn lock_end(state: &State, field: Name, at: Millis) -> Option<Millis> {
+    state.lock(field, at)?.expires
+}
+
+pub(crate) fn earliest(a: Option<Millis>, b: Option<Millis>) -> Option<Millis> {
+    a.into_iter().chain(b).min()
+}
+
+/// One member of a verdict as a golden value.
+fn golden_of(verdict: &Verdict<'_>, member: usize, rules: &Rules) -> Golden {
+    let rule_version = rules.version.clone();
+    if let Some(value) = &verdict.computed {
+        let decided = !value.is_blank() || !verdict.contributors.is_empty();
+        return Golden {
+            value: value.clone(),
+            decided,
+            rule_version,
+            ..Golden::default()
+        };
+    }
+    verdict.winner.as_ref().map_or_else(
+        || Golden {
+            rule_version: rules.version.clone(),
+            ..Golden::default()
+        },
+        |winner: &Claim<'_>| Golden {
+            value: winner
+                .content
+                .values()
+                .get(member)
+                .map_or(Value::Blank, |v| (*v).clone()),
+            winner: Some(winner.record.clone()),
+            since: Some(winner.time),
+            event: Some(winner.event),
+            decided: true,
+            rule_version,
+        },
+    )
+}
+
+/// Fields that must be judged again when these have changed, in an order in which each comes after what it reads.
+#[must_use]
+pub fn dependents(changed: &[Name], state: &State, rules: &Rules) -> Vec<Name> {
+    let entity = rules.entity(state.id.kind);
+    let mut reached: Vec<Name> = changed.to_vec();
+    let mut found = Vec::new();
+    // Chains are acyclic (config checks it), so at most one new link of a chain is found per round.
+    for _ in 0..entity.fields.len() {
+        let next = entity.fields.iter().find(|(name, rule)| {
+            !found.contains(*name)
+                && match &rule.strategy {
+                    Strategy::Derived(expr) => {
+                        reads(expr).iter().any(|r| reached.contains(r))
+                            && reads(expr).iter().all(|r| {
+                                found.contains(r) || !is_pending(*r, &reached, &found, entity)
+                            })
+                    }
+                    Strategy::Follow { group } => entity
+                        .groups
+                        .get(group)
+                        .is_some_and(|g| g.fields.iter().any(|f| reached.contains(f))),
+                    _ => {
+                        rule.consent.is_some()
+                            && rules
+                                .consents
+                                .iter()
+                                .any(|c| c.field == **name && reached.contains(&c.address))
+                    }
+                }
+        });
+        let Some((name, _)) = next else { break };
+        reached.push(*name);
+        found.push(*name);
+    }
+    found
+}
+
+/// Whether a derived field will itself be judged again in this round and has not been yet.
+fn is_pending(
+    field: Name,
+    reached: &[Name],
+    found: &[Name],
+    entity: &crate::rules::EntityRules,
+) -> bool {
+    if found.contains(&field) {
+        return false;
+    }
+    match entity.fields.get(&field).map(|r| &r.strategy) {
+        Some(Strategy::Derived(expr)) => reads(expr).iter().any(|r| reached.contains(r)),
+        _ => false,
+    }
+}
+
+/// The fields an expression reads.
+#[must_use]
+pub fn reads(expr: &Expr) -> Vec<Name> {
+    match expr {
+        Expr::Field(name) => vec![*name],
+        Expr::Literal(_) => Vec::new(),
+        Expr::Concat { parts, .. } | Expr::Coalesce(parts) | Expr::Sum(parts) => {
+            parts.iter().flat_map(reads).collect()
+        }
+        Expr::Lower(inner) | Expr::Upper(inner) | Expr::Domain(inner) => reads(inner),
+    }
+}
+
+/// Computes a derived value from golden values.
+#[must_use]
+pub fn evaluate(expr: &Expr, state: &State) -> Value {
+    evaluate_with(expr, &|name| state.golden_value(name).clone())
+}
+
+fn evaluate_with(expr: &Expr, golden: &dyn Fn(Name) -> Value) -> Value {
+    let text = |value: Value| {
+        if value.is_blank() {
+            None
+        } else {
+            Some(value.to_string())
+        }
+    };
+    let of_text = |text: String| {
+        if text.is_empty() {
+            Value::Blank
+        } else {
+            Value::Text(text.into())
+        }
+    };
+    match expr {
+        Expr::Field(name) => golden(*name),
+        Expr::Literal(value) => value.clone(),
+        Expr::Concat { parts, separator } => {
+            let parts: Vec<_> = parts
+                .iter()
+                .filter_map(|p| text(evaluate_with(p, golden)))
+                .collect();
+            of_text(parts.join(separator))
+        }
+        Expr::Coalesce(parts) => parts
+            .iter()
+            .map(|p| evaluate_with(p, golden))
+            .find(|v| !v.is_blank())
+            .unwrap_or_default(),
+        Expr::Lower(inner) => {
+            text(evaluate_with(inner, golden)).map_or(Value::Blank, |t| of_text(t.to_lowercase()))
+        }
+        Expr::Upper(inner) => {
+            text(evaluate_with(inner, golden)).map_or(Value::Blank, |t| of_text(t.to_uppercase()))
+        }
+        Expr::Sum(parts) => {
+            let numbers: Vec<Decimal> = parts
+                .iter()
+                .filter_map(|p| match evaluate_with(p, golden) {
+                    Value::Number(n) => Some(n),
+                    _ => None,
+                })
+                .collect();
+            if numbers.is_empty() {
+                Value::Blank
+            } else {
+                Value::Number(
+                    numbers
+                        .iter()
+                        .fold(Decimal::ZERO, |sum, n| sum.saturating_add(*n)),
+                )
+            }
+        }
+        Expr::Domain(inner) => text(evaluate_with(inner, golden))
+            .and_then(|t| t.rsplit_once('@').map(|(_, domain)| domain.to_lowercase()))
+            .map_or(Value::Blank, of_text),
+    }
+}
+
+/// All subjects of an entity's kind, plain ones first and those that read golden values last.
+#[must_use]
+pub fn all_subjects(state: &State, rules: &Rules) -> Vec<Subject> {
+    let entity = rules.entity(state.id.kind);
+    let mut subjects: Vec<Subject> = entity.groups.keys().map(|g| Subject::Group(*g)).collect();
+    let mut late: BTreeMap<Name, ()> = BTreeMap::new();
+    for (name, rule) in &entity.fields {
+        if entity.group_of.contains_key(name) {
+            continue;
+        }
+        if matches!(
+            rule.strategy,
+            Strategy::Derived(_) | Strategy::Follow { .. }
+        ) {
+            late.insert(*name, ());
+        } else {
+            subjects.push(Subject::Field(*name));
+        }
+    }
+    // Twice, so that a derived field that reads another derived one sees its new value whatever their names.
+    let ordered = dependents(
+        &entity
+            .fields
+            .keys()
+            .filter(|f| !late.contains_key(*f))
+            .copied()
+            .collect::<Vec<_>>(),
+        state,
+        rules,
+    );
+    subjects.extend(
+        ordered
+            .into_iter()
+            .filter(|f| late.contains_key(f))
+            .map(Subject::Field),
+    );
+    subjects
+}

@@ -1,0 +1,492 @@
+//! ρ, the order at one record and field, and the seats of observations in it.
+
+use crate::{
+    change::{Cause, Origin, Seen},
+    id::{Digest, Position, RecordKey},
+    name::Name,
+    rules::Rules,
+    state::{Cell, Delivery, Event, FieldHistory, Intent, IntentEnd, LinkStatus, SealedAs, State},
+    time::Millis,
+    value::Value,
+};
+
+/// Event time floored to the quantum; vendor sequence or 0; exact time; log position at first arrival; change
+/// before own write; event id. Lexicographic, hence total.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Rho {
+    pub floored: Millis,
+    pub seq: u64,
+    pub time: Millis,
+    pub position: Position,
+    pub own: bool,
+    pub event: Digest,
+}
+
+impl Event {
+    #[must_use]
+    pub const fn rho(&self, quantum: i64) -> Rho {
+        Rho {
+            floored: self.time.floor(quantum),
+            // A read-back is placed last in the quantum of the record's own stamp.
+            seq: if self.read_back { u64::MAX } else { self.seq },
+            time: self.time,
+            position: self.position,
+            own: false,
+            event: self.event,
+        }
+    }
+}
+
+/// What an observation turned out to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// Somebody changed the value: a claim.
+    Turn,
+    /// The same value as the observation before it.
+    Same,
+    /// Baton's own doing: updates what is believed, claims nothing.
+    Own,
+    /// A snapshot blank or a filler: believed, otherwise as if absent.
+    Nothing,
+    /// A third value inside an intent's window: waits for the answer or a read-back.
+    Waiting,
+}
+
+/// One observation, or one own write, in its place.
+#[derive(Clone, Debug)]
+pub struct Seat<'a> {
+    pub rho: Rho,
+    pub value: &'a Value,
+    pub seen: Seen,
+    pub before: Option<&'a Value>,
+    pub event: Option<&'a Event>,
+    pub cause: Cause,
+    pub role: Role,
+    /// Beyond the horizon: its role is a stored fact.
+    pub sealed: bool,
+}
+
+/// All seats of one field at one record, in ρ.
+#[derive(Debug)]
+pub struct Track<'a> {
+    pub record: &'a RecordKey,
+    pub link: LinkStatus,
+    pub seats: Vec<Seat<'a>>,
+}
+
+static BLANK: Value = Value::Blank;
+
+impl<'a> Track<'a> {
+    /// The last observation in ρ, own writes included; none if nothing was ever seen.
+    #[must_use]
+    pub fn believed(&self) -> Option<&'a Value> {
+        self.seats.last().map(|s| {
+            if s.seen.claims_nothing() {
+                &BLANK
+            } else {
+                s.value
+            }
+        })
+    }
+
+    /// The newest arrival among different values in the last quantum that no sequence orders and no read-back has
+    /// settled.
+    #[must_use]
+    pub fn ambiguous(&self) -> Option<Millis> {
+        let last = self.seats.last()?;
+        if last.rho.seq == u64::MAX || !last.rho.floored.is_timed() {
+            return None;
+        }
+        let tail = self
+            .seats
+            .iter()
+            .rev()
+            .take_while(|s| s.rho.floored == last.rho.floored);
+        let mut newest = last.rho.position.arrival;
+        let mut differ = false;
+        let mut ordered = true;
+        for seat in tail {
+            differ |= seat.value != last.value;
+            ordered &= seat.rho.seq != 0;
+            newest = newest.max(seat.rho.position.arrival);
+        }
+        (differ && !ordered).then_some(newest)
+    }
+
+    /// Whether some seat waits for a read-back to tell a rendering from a claim.
+    #[must_use]
+    pub fn waiting(&self) -> Option<Millis> {
+        self.seats
+            .iter()
+            .filter(|s| s.role == Role::Waiting)
+            .map(|s| s.rho.position.arrival)
+            .max()
+    }
+}
+
+/// The seats of `field` at `record`: observations and own writes sorted by ρ, each with its role.
+#[must_use]
+pub fn track<'a>(
+    state: &'a State,
+    record: &'a RecordKey,
+    field: Name,
+    rules: &'a Rules,
+) -> Track<'a> {
+    let mut seats = Vec::new();
+    let history = state.histories.get(record);
+    if let Some((history, of_field)) = history.and_then(|h| Some((h, h.fields.get(&field)?))) {
+        seats.reserve(of_field.obs.len() + 1);
+        seat_observations(&mut seats, &history.events, of_field, rules.timing.quantum);
+    }
+    let delivery = state.deliveries.get(record);
+    let written = delivery.is_some_and(|d| d.intents.iter().any(|i| i.fields.contains_key(&field)));
+    match delivery {
+        Some(delivery) if written => {
+            let echoes = Echoes {
+                delivery,
+                field,
+                rules,
+                skew: skew(rules, record),
+            };
+            echoes.mark(&mut seats);
+            assign_roles(&mut seats, state, Some(&echoes), field);
+        }
+        _ => assign_roles(&mut seats, state, None, field),
+    }
+    Track {
+        record,
+        link: state.status(record),
+        seats,
+    }
+}
+
+fn skew(rules: &Rules, record: &RecordKey) -> i64 {
+    rules.timing.skew + rules.systems.get(&record.system).map_or(0, |s| s.skew)
+}
+
+fn seat_observations<'a>(
+    seats: &mut Vec<Seat<'a>>,
+    events: &'a [Event],
+    history: &'a FieldHistory,
+    quantum: i64,
+) {
+    for obs in &history.obs {
+        // Stored indexes are checked when state is read; an index out of range is skipped rather than trusted.
+        let (Some(event), Some(cell)) = (
+            events.get(obs.event as usize),
+            history.cells.get(obs.cell as usize),
+        ) else {
+            continue;
+        };
+        let Cell {
+            value,
+            seen,
+            before,
+        } = cell;
+        let mut rho = event.rho(quantum);
+        let role = match obs.sealed {
+            SealedAs::Open if event.origin == Origin::Ours => Role::Own,
+            SealedAs::Open => Role::Turn,
+            SealedAs::Turn => Role::Turn,
+            SealedAs::Same => Role::Same,
+            SealedAs::Own => Role::Own,
+        };
+        rho.own = role == Role::Own;
+        seats.push(Seat {
+            rho,
+            value,
+            seen: *seen,
+            before: before.as_ref(),
+            event: Some(event),
+            cause: event.cause,
+            role,
+            sealed: obs.sealed != SealedAs::Open,
+        });
+    }
+    debug_assert!(
+        seats
+            .windows(2)
+            .all(|w| w[0].rho.floored <= w[1].rho.floored),
+        "observations are kept in ρ"
+    );
+}
+
+/// Walks the seats in ρ and tells turns from restatements.
+fn assign_roles(seats: &mut [Seat<'_>], state: &State, echoes: Option<&Echoes<'_>>, field: Name) {
+    let mut before: Option<&Value> = None;
+    // The turn that a reading found and that an event may still take over.
+    let mut found_by_reading: Option<usize> = None;
+    // An intent explains one run of equal values: which run that is.
+    let mut explained: Vec<(u32, usize)> = Vec::new();
+    let mut run = 0_usize;
+    for at in 0..seats.len() {
+        let seat = &seats[at];
+        if seat.seen.claims_nothing() {
+            seats[at].role = Role::Nothing;
+            continue;
+        }
+        let differs = before.map_or(!seat.value.is_blank(), |b| b != seat.value);
+        let new_run = before.is_none_or(|b| b != seat.value);
+        run += usize::from(new_run);
+        let mut role = match seat.role {
+            sealed if seat.sealed => sealed,
+            Role::Own => Role::Own,
+            _ if !differs => Role::Same,
+            _ => Role::Turn,
+        };
+        if let (Some(echoes), Some(event)) = (echoes, seat.event)
+            && role != Role::Own
+            && !seat.sealed
+        {
+            role = echoes.role(seat, event, role, run, &mut explained);
+        }
+        if role == Role::Waiting {
+            seats[at].role = role;
+            continue;
+        }
+        if role == Role::Turn && clears_wait(state, seat, field) {
+            // Seen, but the mass-clear guard has not let it through.
+            seats[at].role = Role::Nothing;
+            continue;
+        }
+        before = Some(seat.value);
+        let by_reading = seat.event.is_some_and(|e| e.by_reading);
+        let delta = seat.event.is_some_and(|e| e.delta);
+        match role {
+            Role::Turn => found_by_reading = by_reading.then_some(at),
+            Role::Same if delta && !by_reading => {
+                if let Some(found) = found_by_reading.take() {
+                    // An event that later reports what a reading had found takes the turn over.
+                    seats[found].role = Role::Same;
+                    role = Role::Turn;
+                }
+            }
+            Role::Same if by_reading => {}
+            _ => found_by_reading = None,
+        }
+        seats[at].role = role;
+    }
+}
+
+fn clears_wait(state: &State, seat: &Seat<'_>, field: Name) -> bool {
+    !state.guarded.is_empty()
+        && seat.value.is_blank()
+        && seat
+            .event
+            .and_then(|e| state.guarded.get(&e.event))
+            .is_some_and(|g| g.held != Some(false) && g.fields.contains(&field))
+}
+
+/// Tells echoes of Baton's own writes, and learns renderings, for one field of one record (section 7).
+struct Echoes<'a> {
+    delivery: &'a Delivery,
+    field: Name,
+    rules: &'a Rules,
+    skew: i64,
+}
+
+impl<'a> Echoes<'a> {
+    /// Adds the own writes that no event shows: at the vendor's stamp, else at the acknowledgement.
+    fn mark<'s>(&self, seats: &mut Vec<Seat<'s>>)
+    where
+        'a: 's,
+    {
+        let quantum = self.rules.timing.quantum;
+        for intent in &self.delivery.intents {
+            let Some(written) = intent.fields.get(&self.field) else {
+                continue;
+            };
+            if intent.end != IntentEnd::Done || written.refused {
+                continue;
+            }
+            let Some(answered) = intent.answered else {
+                continue;
+            };
+            let shown = seats.iter().any(|s| {
+                s.event
+                    .is_some_and(|e| s.role == Role::Own && e.may_match.contains(&intent.number))
+                    || s.event.is_some_and(|e| self.matches(intent, s, e))
+            });
+            if shown {
+                continue;
+            }
+            let time = intent.stamp.unwrap_or(answered.arrival);
+            seats.push(Seat {
+                rho: Rho {
+                    floored: time.floor(quantum),
+                    seq: 0,
+                    time,
+                    position: answered,
+                    own: true,
+                    event: intent.command,
+                },
+                value: written.answered.as_ref().unwrap_or(&written.value),
+                seen: Seen::Value,
+                before: None,
+                event: None,
+                cause: Cause::Api,
+                role: Role::Own,
+                sealed: false,
+            });
+        }
+        seats.sort_by_key(|s| s.rho);
+    }
+
+    fn intents(&self, event: &'a Event) -> impl Iterator<Item = &'a Intent> {
+        self.delivery
+            .intents
+            .iter()
+            .filter(|i| event.may_match.contains(&i.number) && i.end != IntentEnd::Refused)
+    }
+
+    /// Whether the observation is the echo of this intent, by value and time.
+    fn matches(&self, intent: &Intent, seat: &Seat<'_>, event: &Event) -> bool {
+        let Some(written) = intent.fields.get(&self.field) else {
+            return false;
+        };
+        if event.origin != Origin::Unsaid
+            || !event.may_match.contains(&intent.number)
+            || written.refused
+        {
+            return false;
+        }
+        let timely = self.timely(intent, event, 0);
+        (self.is_written_value(written, seat.value) && timely)
+            || (self.timely(intent, event, self.rules.timing.rendering_settle)
+                && written.answered.is_none()
+                && is_variant(&written.value, seat.value))
+    }
+
+    fn is_written_value(&self, written: &crate::state::Written, value: &Value) -> bool {
+        written.value == *value
+            || written.answered.as_ref() == Some(value)
+            || self
+                .delivery
+                .renderings
+                .get(&self.field)
+                .is_some_and(|(of, as_)| of == &written.value && as_ == value)
+    }
+
+    /// Within the quantum of the answer's stamp; where none is given, between sent and acknowledged (or given up),
+    /// with a margin. `after` lengthens the window for renderings.
+    fn timely(&self, intent: &Intent, event: &Event, after: i64) -> bool {
+        let quantum = self.rules.timing.quantum;
+        let margin = quantum + self.skew;
+        if let Some(stamp) = intent.stamp {
+            let (time, stamp) = (event.time.floor(quantum), stamp.floor(quantum));
+            return if after == 0 {
+                time == stamp
+            } else {
+                time >= stamp && time <= stamp.plus(after)
+            };
+        }
+        event.time >= intent.sent.minus(margin).floor(quantum)
+            && intent
+                .answered
+                .is_none_or(|end| event.time <= end.arrival.plus(margin + after))
+    }
+
+    fn role(
+        &self,
+        seat: &Seat<'_>,
+        event: &'a Event,
+        so_far: Role,
+        run: usize,
+        explained: &mut Vec<(u32, usize)>,
+    ) -> Role {
+        if event.origin == Origin::Other || event.may_match.is_empty() {
+            return so_far;
+        }
+        for intent in self.intents(event) {
+            if !self.matches(intent, seat, event) && !self.read_shows(intent, seat, event) {
+                continue;
+            }
+            match explained
+                .iter()
+                .find(|(number, _)| *number == intent.number)
+            {
+                Some((_, of)) if *of == run => return Role::Own,
+                Some(_) => {}
+                None => {
+                    explained.push((intent.number, run));
+                    return Role::Own;
+                }
+            }
+        }
+        if so_far != Role::Turn || event.read_back {
+            return self.unless_intended(seat, event, so_far);
+        }
+        let undecided = self.intents(event).any(|intent| {
+            let Some(written) = intent.fields.get(&self.field) else {
+                return false;
+            };
+            if !self.timely(intent, event, self.rules.timing.rendering_settle)
+                || event.origin == Origin::Ours
+            {
+                return false;
+            }
+            match intent.end {
+                IntentEnd::Pending => true,
+                IntentEnd::Done => written.answered.is_none() && !self.read_since(event),
+                IntentEnd::Refused | IntentEnd::Unknown => false,
+            }
+        });
+        if undecided { Role::Waiting } else { so_far }
+    }
+
+    /// A read-back claims only if it equals no intent's value.
+    fn unless_intended(&self, seat: &Seat<'_>, event: &'a Event, so_far: Role) -> Role {
+        let intended = event.read_back
+            && self
+                .intents(event)
+                .filter_map(|i| i.fields.get(&self.field))
+                .any(|w| !w.refused && self.is_written_value(w, seat.value));
+        if intended && so_far == Role::Turn {
+            Role::Own
+        } else {
+            so_far
+        }
+    }
+
+    /// A read-back of the same version as the write shows how the target renders it.
+    fn read_shows(&self, intent: &Intent, seat: &Seat<'_>, event: &Event) -> bool {
+        let quantum = self.rules.timing.quantum;
+        event.read_back
+            && intent.end == IntentEnd::Done
+            && intent
+                .fields
+                .get(&self.field)
+                .is_some_and(|w| !w.refused && w.answered.is_none())
+            && intent
+                .stamp
+                .is_some_and(|s| s.floor(quantum) == event.time.floor(quantum))
+            && !seat.value.is_blank()
+    }
+
+    /// Whether the record was read after this observation came in, or cannot be read at all.
+    fn read_since(&self, event: &Event) -> bool {
+        self.delivery
+            .last_read
+            .is_some_and(|(asked, _)| asked >= event.position.arrival)
+    }
+}
+
+/// Whether a target may have made `shown` of `written` by itself: a prefix, another case, other spacing.
+#[must_use]
+pub fn is_variant(written: &Value, shown: &Value) -> bool {
+    let (Value::Text(written), Value::Text(shown)) = (written, shown) else {
+        return false;
+    };
+    if written == shown || shown.is_empty() {
+        return false;
+    }
+    let plain = |t: &str| {
+        t.chars()
+            .filter(|c| !c.is_whitespace())
+            .flat_map(char::to_lowercase)
+            .collect::<String>()
+    };
+    let (written, shown) = (plain(written), plain(shown));
+    // A prefix of one or two characters is more likely somebody's own entry than a cut.
+    written == shown || (shown.chars().count() >= 3 && written.starts_with(&shown))
+}
