@@ -3,6 +3,7 @@
 //! A change flows `decode → normalise → identify → apply`; see [`book::Book::settle`] for the line that reads so.
 
 pub mod book;
+pub mod canon;
 pub mod change;
 pub mod claim;
 pub mod consent;
@@ -13,6 +14,7 @@ pub mod judge;
 pub mod name;
 pub mod normalise;
 pub mod order;
+pub mod render;
 pub mod rules;
 pub mod state;
 pub mod strategy;

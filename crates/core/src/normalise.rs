@@ -1,8 +1,26 @@
 //! Mapping and canonical form: from what a vendor says to what the rules compare.
+//!
+//! Pure, and on the path of every change: names are looked up as they stand in the payload, and short texts are
+//! kept in place rather than allocated.
+
+mod answer;
+mod event;
+mod provenance;
+mod time;
 
 use compact_str::CompactString;
 
-use crate::{book::Incoming, change::Change, rules::Rules};
+use crate::{
+    book::Incoming,
+    canon,
+    change::{Change, Class, FieldChange, Format, Seen, Verdicts},
+    id::{Object, RecordKey},
+    name::Name,
+    rules::{Direction, EntityRules, FieldRule, MappedField, ObjectMapping, Rules, System},
+    value::{Raw, Value},
+};
+
+pub use answer::{answer, read_back};
 
 /// A change that could not be normalised: a dead letter.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -18,13 +36,314 @@ pub struct Refusal {
 
 /// Maps and canonicalises one decoded change, and assigns its time and event id.
 ///
+/// - Fields that the mapping does not name are ignored, and so are fields that are only written to the system. In
+///   the formats `csv` and `baton` a field may also be called by Baton's own name; its value is then Baton's own
+///   too (no value map, no negation).
+/// - Where several vendor fields carry one Baton field, the first in the mapping's order that is not blank counts.
+/// - A delta's blank is a clear, a whole-record event's may be one, any other blank never is (section 4).
+/// - A true `deleted_field` makes a delete of a statement about the whole or part of a record. A delete, a gap and a
+///   tombstone state no values.
+/// - Without a time of its own, a change takes the record's modified stamp where the mapping names one; with a
+///   sequence only, it takes its arrival; with neither it is untimed. See [`crate::time::Millis::UNTIMED`].
+/// - A time later than arrival by more than the allowance is set to arrival and flagged; a date is its first moment
+///   in the system's zone.
+///
 /// # Errors
-/// [`Refusal`] where the object is not mapped or the record has no id.
-pub fn normalise(_incoming: &Incoming, _rules: &Rules) -> Result<Change, Refusal> {
-    Err(Refusal {
-        code: "unmapped-object",
-        place: "".into(),
-        what: String::new(),
-        fix: String::new(),
+/// [`Refusal`] with code `unknown-system`, `missing-object`, `unmapped-object` or `missing-id`.
+pub fn normalise(incoming: &Incoming, rules: &Rules) -> Result<Change, Refusal> {
+    let raw = &incoming.raw;
+    let system = rules
+        .systems
+        .get(&incoming.system)
+        .ok_or_else(|| unknown_system(incoming.system.as_str()))?;
+    let (object, mapping) = resolve(system, incoming.format, raw.object.as_deref())?;
+    let id = raw.id.trim();
+    // An overflow names no record: every record of the object is meant.
+    if id.is_empty() && raw.class != Class::Overflow {
+        return Err(missing_id(system, object));
+    }
+    let record = RecordKey {
+        system: system.name,
+        object,
+        id: id.into(),
+    };
+
+    let class = class_of(&raw.class, mapping, |name| {
+        raw.fields.iter().find(|f| f.name == name).map(|f| &f.value)
+    });
+    let fields = if states_values(&class) {
+        let reader = Reader {
+            rules: rules.entity(object.kind()),
+            mapping,
+            system,
+            own_names: matches!(incoming.format, Format::Csv | Format::Baton),
+            outbound: false,
+            blank: blank_in(&class),
+        };
+        let mut found = Vec::with_capacity(raw.fields.len());
+        for field in &raw.fields {
+            reader.read(
+                &mut found,
+                &field.name,
+                &field.value,
+                field.before.as_ref(),
+                field.cleared,
+            );
+        }
+        settle(found)
+    } else {
+        Vec::new()
+    };
+
+    let timed = time::assign(incoming, mapping, system, rules);
+    let actor = provenance::actor(raw, mapping);
+    Ok(Change {
+        event: event::id(incoming, &record),
+        record,
+        class,
+        time: timed.at,
+        seq: raw.seq.unwrap_or(0),
+        position: incoming.position,
+        cause: provenance::cause(raw, actor.as_deref(), system),
+        origin: provenance::origin(raw, actor.as_deref(), system),
+        actor,
+        fields,
+        verdicts: Verdicts {
+            clamped: timed.clamped,
+            ..Verdicts::default()
+        },
     })
+}
+
+/// The object that a payload names, by the vendor's word or by Baton's; the vendor's first, because a vendor's
+/// "contact" may be what Baton calls a lead. Without a word: the only object that the system maps.
+fn resolve<'a>(
+    system: &'a System,
+    format: Format,
+    named: Option<&str>,
+) -> Result<(Object, &'a ObjectMapping), Refusal> {
+    let mapped = || {
+        Object::ALL
+            .into_iter()
+            .filter_map(|object| Some((object, system.mapping(format, object)?)))
+    };
+    let Some(named) = named.map(str::trim).filter(|named| !named.is_empty()) else {
+        let mut all = mapped();
+        return match (all.next(), all.next()) {
+            (Some(only), None) => Ok(only),
+            _ => Err(Refusal {
+                code: "missing-object",
+                place: system.name.as_str().into(),
+                what: "the payload does not say of which object its record is".into(),
+                fix: "name the object (ingest --object), or map exactly one object for this system"
+                    .into(),
+            }),
+        };
+    };
+    let by_own_name = || {
+        let object = Object::parse(named)?;
+        Some((object, system.mapping(format, object)?))
+    };
+    let by_vendor_name = || mapped().find(|(_, m)| m.vendor.eq_ignore_ascii_case(named));
+    let found = if format == Format::Baton {
+        by_own_name().or_else(by_vendor_name)
+    } else {
+        by_vendor_name().or_else(by_own_name)
+    };
+    found.ok_or_else(|| unmapped(system, named))
+}
+
+/// The mapping of an object that is already known by Baton's name.
+fn resolve_exactly(
+    system: &System,
+    format: Format,
+    object: Object,
+) -> Result<&ObjectMapping, Refusal> {
+    system
+        .mapping(format, object)
+        .ok_or_else(|| unmapped(system, object.as_str()))
+}
+
+fn unmapped(system: &System, named: &str) -> Refusal {
+    Refusal {
+        code: "unmapped-object",
+        place: system.name.as_str().into(),
+        what: format!("the object \"{}\" is not mapped", shortened(named)),
+        fix: "map it in the configuration of this system, or stop sending it".into(),
+    }
+}
+
+/// A name out of a payload, short enough for a message.
+fn shortened(name: &str) -> String {
+    name.chars().take(60).collect()
+}
+
+fn unknown_system(name: &str) -> Refusal {
+    Refusal {
+        code: "unknown-system",
+        place: shortened(name).into(),
+        what: "no system of this name is configured".into(),
+        fix: "add it to the configuration, or correct the name".into(),
+    }
+}
+
+fn missing_id(system: &System, object: Object) -> Refusal {
+    Refusal {
+        code: "missing-id",
+        place: compact_str::format_compact!("{}:{object}", system.name),
+        what: "the record has no id".into(),
+        fix: "check that the payload carries the vendor's record id where the format expects it"
+            .into(),
+    }
+}
+
+/// The class, after the record's own "deleted" flag. An explicit false says nothing: most records are not deleted,
+/// and one that was comes back by the vendor's own undelete.
+fn class_of<'a>(
+    class: &Class,
+    mapping: &ObjectMapping,
+    value: impl Fn(&str) -> Option<&'a Raw>,
+) -> Class {
+    let whole_or_part = matches!(
+        class,
+        Class::Delta | Class::Event | Class::Snapshot | Class::ReadBack
+    );
+    let deleted = mapping
+        .deleted_field
+        .as_deref()
+        .filter(|_| whole_or_part)
+        .and_then(value)
+        .is_some_and(|raw| match raw {
+            Raw::Bool(b) => *b,
+            Raw::Text(text) | Raw::Number(text) => canon::truth(text.trim()) == Some(true),
+            Raw::Null | Raw::List(_) => false,
+        });
+    if deleted {
+        Class::Delete
+    } else {
+        class.clone()
+    }
+}
+
+const fn states_values(class: &Class) -> bool {
+    !matches!(
+        class,
+        Class::Delete | Class::Gap | Class::Overflow | Class::Tombstone
+    )
+}
+
+/// What a blank means in a change of this class; decoders have already dropped nulls that say nothing.
+const fn blank_in(class: &Class) -> Seen {
+    match class {
+        Class::Delta => Seen::Cleared,
+        Class::Event => Seen::BlankInEvent,
+        _ => Seen::BlankInSnapshot,
+    }
+}
+
+/// Reads one record's vendor fields into Baton's.
+struct Reader<'a> {
+    rules: &'a EntityRules,
+    mapping: &'a ObjectMapping,
+    system: &'a System,
+    /// Whether Baton's own field names are understood too.
+    own_names: bool,
+    /// Whether fields that are only written count: in the answer to a write they do.
+    outbound: bool,
+    blank: Seen,
+}
+
+/// A field as one vendor field has it, before several of them are made one.
+struct Found<'p> {
+    vendor: &'p str,
+    field: FieldChange,
+}
+
+impl Reader<'_> {
+    fn read<'p>(
+        &self,
+        found: &mut Vec<Found<'p>>,
+        vendor: &'p str,
+        value: &Raw,
+        before: Option<&Raw>,
+        cleared: bool,
+    ) {
+        let own;
+        let mapped = match self.mapping.fields.get(vendor) {
+            Some(mapped) => mapped,
+            None => match self.own_field(vendor) {
+                Some(field) => {
+                    own = MappedField::plain(field);
+                    &own
+                }
+                None => return,
+            },
+        };
+        if mapped.direction == Direction::Out && !self.outbound {
+            return;
+        }
+        let plain;
+        let rule = match self.rules.fields.get(&mapped.field) {
+            Some(rule) => rule,
+            None => {
+                plain = FieldRule::default();
+                &plain
+            }
+        };
+        let (value, mut seen) = canon::canonicalise(value, rule, mapped, self.system);
+        if value.is_blank() && seen != Seen::Sentinel {
+            seen = if cleared { Seen::Cleared } else { self.blank };
+        }
+        found.push(Found {
+            vendor,
+            field: FieldChange {
+                field: mapped.field,
+                value,
+                seen,
+                before: before.map(|b| canon::canonicalise(b, rule, mapped, self.system).0),
+            },
+        });
+    }
+
+    /// The Baton field of this name, where such names are understood and the system is not merely written to.
+    fn own_field(&self, name: &str) -> Option<Name> {
+        self.own_names.then_some(())?;
+        let field = Name::known(name)?;
+        self.rules.fields.contains_key(&field).then_some(())?;
+        let mut mapped = self
+            .mapping
+            .fields
+            .values()
+            .filter(|m| m.field == field)
+            .peekable();
+        let only_written = mapped.peek().is_some() && mapped.all(|m| m.direction == Direction::Out);
+        (self.outbound || !only_written).then_some(field)
+    }
+}
+
+/// Sorted by field, one of each: the first vendor field that is not blank; among blanks, the one that says most.
+fn settle(mut found: Vec<Found<'_>>) -> Vec<FieldChange> {
+    let rank = |f: &Found<'_>| match &f.field.value {
+        Value::Blank => Some(f.field.seen),
+        _ => None,
+    };
+    found.sort_unstable_by(|a, b| {
+        a.field
+            .field
+            .cmp(&b.field.field)
+            .then_with(|| rank(a).cmp(&rank(b)))
+            .then_with(|| a.vendor.cmp(b.vendor))
+            .then_with(|| a.field.value.cmp(&b.field.value))
+            .then_with(|| a.field.before.cmp(&b.field.before))
+    });
+    let mut fields: Vec<FieldChange> = Vec::with_capacity(found.len());
+    for next in found {
+        if fields
+            .last()
+            .is_none_or(|last| last.field != next.field.field)
+        {
+            fields.push(next.field);
+        }
+    }
+    fields
 }
