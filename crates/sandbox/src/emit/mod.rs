@@ -4,6 +4,10 @@ mod canonical;
 mod mautic;
 mod salesforce;
 #[cfg(test)]
+#[expect(
+    clippy::unwrap_used,
+    reason = "a test that unwraps fails where it should"
+)]
 mod tests;
 
 use baton_core::{id::Object, time::Millis};

@@ -7,7 +7,7 @@ use baton_core::time::Millis;
 use super::{Outgoing, Refused, System, TopicKind};
 use crate::{
     Answer, By, Fields, KnownEmail, Refusals, emit, text,
-    wire::{Command, CommandKind, CommandResult, Outcome},
+    wire::{Command, CommandKind, CommandResult, ResultOutcome as Outcome},
 };
 
 /// What came of a command, before the system decides how much of it to tell.
@@ -205,7 +205,11 @@ impl System {
                 let stamp = text::stamp(r.modified, self.habits.stamps);
                 text::rfc3339(stamp, self.habits.stamps)
             }),
-            record: shown.map(|r| emit::whole(&self.habits, command.object, r)),
+            record: shown.map(|r| {
+                emit::whole(&self.habits, command.object, r)
+                    .into_iter()
+                    .collect()
+            }),
             refused: done.refused,
             error: done.error,
             id: done.id,

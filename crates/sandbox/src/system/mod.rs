@@ -4,6 +4,10 @@ mod acts;
 mod command;
 mod refusal;
 #[cfg(test)]
+#[expect(
+    clippy::unwrap_used,
+    reason = "a test that unwraps fails where it should"
+)]
 mod tests;
 
 use std::collections::BTreeMap;
@@ -199,12 +203,13 @@ impl System {
         &self.journal
     }
 
-    /// The living record of an object that has this value in a field, the oldest first.
+    /// The living record of an object that has this value in a field; the first by id.
     #[must_use]
     pub fn find(&self, object: Object, field: &str, value: &Value) -> Option<&str> {
         self.records
-            .iter()
-            .filter(|((o, _), r)| *o == object && r.is_living() && r.converted_to.is_empty())
+            .range((object, String::new())..)
+            .take_while(|((o, _), _)| *o == object)
+            .filter(|(_, r)| r.is_living() && r.converted_to.is_empty())
             .find(|(_, r)| same_key(r.value(field), value))
             .map(|((_, id), _)| id.as_str())
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     Answer, Delivery, Events, KnownEmail, Recase, Refusals, fields,
-    wire::{Command, CommandKind, Outcome},
+    wire::{Command, CommandKind, ResultOutcome as Outcome},
 };
 
 const T0: Millis = Millis(1_760_000_000_250);
@@ -37,7 +37,8 @@ fn command(number: u32, kind: CommandKind, id: Option<&str>, values: Fields) -> 
         system: "crm".into(),
         object: Object::Contact,
         id: id.map(str::to_owned),
-        entity: None,
+        entity: "person-1".into(),
+        reason: None,
         fields: values,
         golden_version: 1,
         rule_version: "r1".into(),
@@ -338,7 +339,7 @@ fn read_shows_the_whole_record_even_where_writes_are_answered_with_ok() {
         ("email", json!("p@example.com")),
         ("phone", Value::Null),
     ]);
-    assert_eq!(results[0].record, Some(whole));
+    assert_eq!(results[0].record, Some(whole.into_iter().collect()));
     assert_eq!(
         results[0].stamp.as_deref(),
         Some("2025-10-09T08:53:20.250Z")
