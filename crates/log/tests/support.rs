@@ -1,0 +1,131 @@
+//! What the tests share: a log on a temporary folder and clients for it.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::path::Path;
+use std::time::Duration;
+
+use baton_log::{Config, Fsync, Log};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::Consumer;
+use rdkafka::message::{Message, OwnedMessage};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::{Offset, TopicPartitionList};
+
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+pub struct Running {
+    pub log: Log,
+    pub dir: tempfile::TempDir,
+}
+
+pub async fn start() -> Running {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path()).await;
+    Running { log, dir }
+}
+
+pub async fn open(dir: &Path) -> Log {
+    Log::open(Config::new(dir)).await.unwrap()
+}
+
+pub async fn open_always(dir: &Path) -> Log {
+    let mut config = Config::new(dir);
+    config.fsync = Fsync::Always;
+    Log::open(config).await.unwrap()
+}
+
+pub fn client(log: &Log) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", log.addr().to_string())
+        .set("reconnect.backoff.ms", "50")
+        .set("reconnect.backoff.max.ms", "500");
+    config
+}
+
+pub fn producer(log: &Log) -> FutureProducer {
+    client(log)
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        .set("linger.ms", "0")
+        .create()
+        .unwrap()
+}
+
+pub fn admin(log: &Log) -> AdminClient<DefaultClientContext> {
+    client(log).create().unwrap()
+}
+
+pub fn group_consumer<C: rdkafka::config::FromClientConfig>(log: &Log, group: &str) -> C {
+    client(log)
+        .set("group.id", group)
+        .set("auto.offset.reset", "earliest")
+        .set("enable.auto.commit", "false")
+        .set("session.timeout.ms", "6000")
+        .set("heartbeat.interval.ms", "200")
+        .set("fetch.wait.max.ms", "100")
+        .create()
+        .unwrap()
+}
+
+pub async fn create(log: &Log, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
+    let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+    for (name, value) in settings {
+        new = new.set(name, value);
+    }
+    for result in admin(log)
+        .create_topics([&new], &AdminOptions::new())
+        .await
+        .unwrap()
+    {
+        result.unwrap();
+    }
+}
+
+pub async fn produce(producer: &FutureProducer, topic: &str, partition: i32, payload: &str) -> i64 {
+    let delivery = producer
+        .send(
+            FutureRecord::<str, str>::to(topic)
+                .partition(partition)
+                .payload(payload),
+            PATIENCE,
+        )
+        .await
+        .unwrap();
+    assert_eq!(delivery.partition, partition);
+    delivery.offset
+}
+
+/// The next `count` messages, as (partition, offset, payload).
+pub fn poll(consumer: &BaseConsumer, count: usize) -> Vec<(i32, i64, String)> {
+    let mut got = Vec::new();
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while got.len() < count {
+        assert!(std::time::Instant::now() < deadline, "only got {got:?}");
+        if let Some(message) = consumer.poll(Duration::from_millis(100)) {
+            let message: OwnedMessage = message.unwrap().detach();
+            let payload = message.payload().unwrap_or_default();
+            let payload = String::from_utf8(payload.to_vec()).unwrap();
+            got.push((message.partition(), message.offset(), payload));
+        }
+    }
+    got
+}
+
+/// All that is in a partition from an offset on, read without a group.
+pub fn read_from(
+    log: &Log,
+    topic: &str,
+    partition: i32,
+    offset: Offset,
+    count: usize,
+) -> Vec<(i32, i64, String)> {
+    let consumer: BaseConsumer = group_consumer(log, "reader");
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, offset).unwrap();
+    consumer.assign(&list).unwrap();
+    poll(&consumer, count)
+}
