@@ -1,0 +1,7 @@
+//! CSV exports: a header row of the system's field names, one record per row.
+
+mod decode;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use decode::{decode, delimiter, id_column};

@@ -1,0 +1,7 @@
+//! Debezium envelopes: rows captured from a database.
+
+mod decode;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use decode::{decode, key_id};
