@@ -1,0 +1,177 @@
+//! Order ρ: the facts as they are judged, sorted.
+
+use baton_core::{
+    id::RecordKey,
+    name::Name,
+    rules::{Direction, ObjectMapping},
+    time::Millis,
+    value::Value,
+};
+
+use crate::case::{Case, Fact, Link, Told};
+
+/// The facts that count, each once, in ρ. Facts of different records lie between each other; what matters is
+/// only the order within one record.
+#[must_use]
+pub fn sorted(case: &Case, facts: &[Fact]) -> Vec<Fact> {
+    let mut counted: Vec<Fact> = Vec::new();
+    for fact in facts {
+        let mut fact = fact.clone();
+        if fact.beyond || case.link(&fact.record) == Link::Erased {
+            continue;
+        }
+        if let Some(new) = case.moved.get(&fact.record) {
+            fact.record = new.clone();
+        }
+        // A field that is only written to that system is seen there, and never its claim.
+        if carries(case, &fact.record, fact.field) == Some(Direction::Out) {
+            fact.own = true;
+        }
+        counted.push(fact);
+    }
+    // Where one event comes twice, the smaller assigned time and the first arrival count for all its fields.
+    let twins = counted.clone();
+    for fact in counted.iter_mut().filter(|f| !f.own) {
+        for twin in &twins {
+            if !twin.own && twin.record == fact.record && twin.event == fact.event {
+                fact.time = fact.time.min(twin.time);
+                fact.position = fact.position.min(twin.position);
+            }
+        }
+    }
+    counted.sort_by(|a, b| {
+        place(case, a)
+            .cmp(&place(case, b))
+            .then_with(|| a.record.cmp(&b.record))
+            .then_with(|| a.field.cmp(&b.field))
+            .then_with(|| a.stands().cmp(&b.stands()))
+    });
+    let mut once: Vec<Fact> = Vec::new();
+    for fact in counted {
+        let known = once.iter().any(|f| {
+            !f.own
+                && !fact.own
+                && f.record == fact.record
+                && f.field == fact.field
+                && f.event == fact.event
+        });
+        if !known {
+            once.push(fact);
+        }
+    }
+    once
+}
+
+/// The key of ρ, with read-backs last in their quantum.
+fn place(case: &Case, fact: &Fact) -> impl Ord + use<> {
+    (
+        case.floor(fact.time),
+        fact.told == Told::ReadBack,
+        fact.seq,
+        fact.time,
+        fact.position,
+        fact.own,
+        fact.event,
+    )
+}
+
+/// The direction in which a record's system carries a field: none if it does not. A record whose object is
+/// not mapped at all is taken to carry every field both ways (tests without mappings).
+#[must_use]
+pub fn carries(case: &Case, record: &RecordKey, field: Name) -> Option<Direction> {
+    let Some(mapping) = case.rules.object(record.system, record.object) else {
+        return Some(Direction::Both);
+    };
+    direction(mapping, field)
+}
+
+fn direction(mapping: &ObjectMapping, field: Name) -> Option<Direction> {
+    let mut found = None;
+    for mapped in mapping.fields.values() {
+        if mapped.field == field && found != Some(Direction::Both) {
+            found = Some(mapped.direction);
+        }
+    }
+    found
+}
+
+/// A turn at one record and field.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Turn {
+    /// Index in the sorted facts: where the value came to stand.
+    pub place: usize,
+    /// What stood there before, own writes included; none if this is the first observation.
+    pub previous: Option<Value>,
+    /// The fact whose time, sequence, event and cause count: the turn itself, or the event that took it over.
+    pub stated: Fact,
+}
+
+/// The turns of one record and field, in ρ.
+#[must_use]
+pub fn turns(facts: &[Fact], record: &RecordKey, field: Name) -> Vec<Turn> {
+    let seen: Vec<(usize, &Fact)> = facts
+        .iter()
+        .enumerate()
+        .filter(|(_, f)| f.record == *record && f.field == field && !f.as_if_absent())
+        .collect();
+    let mut turns = Vec::new();
+    let mut before: Option<Value> = None;
+    for (nth, (place, fact)) in seen.iter().enumerate() {
+        let value = fact.stands();
+        let differs = match &before {
+            None => !value.is_blank(),
+            Some(before) => *before != value,
+        };
+        if differs && !fact.own {
+            let later = seen.iter().skip(nth + 1).map(|(_, f)| *f);
+            turns.push(Turn {
+                place: *place,
+                previous: before.clone(),
+                stated: stated_by(fact, later).clone(),
+            });
+        }
+        before = Some(value);
+    }
+    turns
+}
+
+/// A difference found by reading is taken over by the event that later names the same value; own writes and
+/// other values end the wait.
+fn stated_by<'f>(turn: &'f Fact, later: impl Iterator<Item = &'f Fact>) -> &'f Fact {
+    if !turn.told.by_reading() {
+        return turn;
+    }
+    for fact in later {
+        if fact.own || fact.stands() != turn.stands() {
+            return turn;
+        }
+        if fact.told == Told::Delta {
+            return fact;
+        }
+    }
+    turn
+}
+
+/// The believed value: what stands at a record and field, own writes and snapshot blanks included.
+#[must_use]
+pub fn believed(facts: &[Fact], record: &RecordKey, field: Name) -> Option<Value> {
+    facts
+        .iter()
+        .rfind(|f| f.record == *record && f.field == field)
+        .map(Fact::stands)
+}
+
+/// Every record that said anything.
+#[must_use]
+pub fn records(facts: &[Fact]) -> Vec<RecordKey> {
+    let mut records: Vec<RecordKey> = facts.iter().map(|f| f.record.clone()).collect();
+    records.sort();
+    records.dedup();
+    records
+}
+
+/// Days since 1970-01-01 in UTC.
+#[must_use]
+pub fn day(time: Millis) -> i64 {
+    time.0.div_euclid(baton_core::time::DAY)
+}
