@@ -196,6 +196,9 @@ pub struct Case<'a> {
     pub acts: Vec<ConsentAct>,
     /// Consent and address facts of records of *other* people; those that share an address count.
     pub others: Vec<Fact>,
+    /// Consent and address facts of records that were merged with this person once and split off again: after
+    /// an unmerge both keep the restrictions.
+    pub formerly: Vec<Fact>,
     /// The instant of the judgement: only `trust` (its UTC day) and the fallback of `manual` look at it.
     pub as_of: Millis,
 }
@@ -214,6 +217,7 @@ impl<'a> Case<'a> {
             choices: Vec::new(),
             acts: Vec::new(),
             others: Vec::new(),
+            formerly: Vec::new(),
             as_of,
         }
     }

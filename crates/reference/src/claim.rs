@@ -111,11 +111,10 @@ fn of_group(case: &Case, facts: &[Fact], record: &RecordKey, members: &[Name]) -
         );
     }
     steps.sort_by_key(|step| step.iter().max().copied());
-    let mut member_turns: Vec<Turn> = members
+    let member_turns: Vec<Turn> = members
         .iter()
         .flat_map(|m| turns(facts, record, *m))
         .collect();
-    member_turns.sort_by_key(|t| t.place);
 
     let mut claims = Vec::new();
     for step in steps {
@@ -126,16 +125,15 @@ fn of_group(case: &Case, facts: &[Fact], record: &RecordKey, members: &[Name]) -
             continue;
         };
         let before = tuple_at(case, facts, record, members, first);
-        let turned = member_turns.iter().rfind(|t| step.contains(&t.place));
-        let completed = member_turns.iter().rfind(|t| t.place <= last);
-        let news = match (turned, &before) {
-            (Some(turn), _) => turn,
-            // The step restates nothing new, but only now is the tuple whole.
-            (None, None) => match completed {
-                Some(turn) => turn,
-                None => continue,
-            },
-            (None, Some(_)) => continue,
+        let turned = member_turns.iter().any(|t| step.contains(&t.place));
+        // A step that restates everything makes a tuple only if it makes the first whole one.
+        if !turned && before.is_some() {
+            continue;
+        }
+        // The latest member's turn, among those that stand here.
+        let standing = member_turns.iter().filter(|t| t.place <= last);
+        let Some(news) = standing.max_by_key(|t| t.stated_at) else {
+            continue;
         };
         claims.push(Claim {
             record: record.clone(),

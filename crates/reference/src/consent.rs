@@ -82,6 +82,8 @@ pub(crate) fn judge(case: &Case, facts: &[Fact], rule: &ConsentRule) -> Option<A
     let others = sorted(case, &case.others);
     let mut entries = entries_of(case, facts, rule, true);
     entries.extend(entries_of(case, &others, rule, false));
+    let formerly = sorted(case, &case.formerly);
+    entries.extend(entries_of(case, &formerly, rule, true));
     entries.extend(acts(case, rule));
     // Turns of other people count where they speak of an address that this person has now. A bounce is of its
     // one address; an opt-out goes along when the address changes.

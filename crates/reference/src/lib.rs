@@ -71,7 +71,7 @@
 //! Groups
 //! 28. A step is all foreign observations of members at one record with one exact time; it stands at the
 //!     last of them in ρ. It makes a tuple if a member turned in it; the tuple is what stands there then,
-//!     own writes included; time and cause are those of the last member that turned.
+//!     own writes included; time and cause are those of the latest turn of any member that stands there.
 //! 29. A tuple is whole if every mapped member was observed at or before it; a snapshot blank and a sentinel
 //!     count as observed. Where a record's first whole tuple comes by a step without a turn (a re-read that
 //!     finds the missing member blank), that step makes the tuple, with the time and cause of the last turn.
@@ -88,6 +88,7 @@
 //! 35. A turn speaks of the address its record had, and of all that record has later; a bounce only of the
 //!     first. Other people's turns count where that is one of the person's current addresses, or the golden one.
 //! 36. A person's own bounce is answered when that record gets another address at a later floored time.
+//!     Restrictions of somebody who was merged and split off again stay the person's own (`formerly`).
 //! 37. Blank and invalid values are no turns of consent. Locks do not reach it.
 //! 38. Restrictions count at event time; "the earlier of event and arrival" is when an act answers.
 //!

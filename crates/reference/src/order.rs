@@ -104,6 +104,8 @@ pub struct Turn {
     pub previous: Option<Value>,
     /// The fact whose time, sequence, event and cause count: the turn itself, or the event that took it over.
     pub stated: Fact,
+    /// Index of `stated` in the sorted facts.
+    pub stated_at: usize,
 }
 
 /// The turns of one record and field, in ρ.
@@ -123,11 +125,12 @@ pub fn turns(facts: &[Fact], record: &RecordKey, field: Name) -> Vec<Turn> {
             Some(before) => *before != value,
         };
         if differs && !fact.own {
-            let later = seen.iter().skip(nth + 1).map(|(_, f)| *f);
+            let stated_at = stated_at(&seen[nth..]).unwrap_or(*place);
             turns.push(Turn {
                 place: *place,
                 previous: before.clone(),
-                stated: stated_by(fact, later).clone(),
+                stated: facts[stated_at].clone(),
+                stated_at,
             });
         }
         before = Some(value);
@@ -136,20 +139,16 @@ pub fn turns(facts: &[Fact], record: &RecordKey, field: Name) -> Vec<Turn> {
 }
 
 /// A difference found by reading is taken over by the event that later names the same value; own writes and
-/// other values end the wait.
-fn stated_by<'f>(turn: &'f Fact, later: impl Iterator<Item = &'f Fact>) -> &'f Fact {
+/// other values end the wait. `seen` begins with the turn.
+fn stated_at(seen: &[(usize, &Fact)]) -> Option<usize> {
+    let (_, turn) = seen.first()?;
     if !turn.told.by_reading() {
-        return turn;
+        return None;
     }
-    for fact in later {
-        if fact.own || fact.stands() != turn.stands() {
-            return turn;
-        }
-        if fact.told == Told::Delta {
-            return fact;
-        }
-    }
-    turn
+    seen.iter()
+        .take_while(|(_, f)| !f.own && f.stands() == turn.stands())
+        .find(|(_, f)| f.told == Told::Delta)
+        .map(|(place, _)| *place)
 }
 
 /// The believed value: what stands at a record and field, own writes and snapshot blanks included.

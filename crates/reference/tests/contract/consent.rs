@@ -163,3 +163,17 @@ fn an_own_write_of_an_opt_out_needs_no_answer_of_its_own() {
     assert_eq!(golden_value(&story.case(&rules), "x"), text("opted_in"));
     assert_ne!(golden_value(&story.case(&rules), "x"), Value::Blank);
 }
+
+#[test]
+fn after_an_unmerge_both_keep_the_restriction() {
+    let rules = consent_rules();
+    let mut story = Story::default();
+    story.change(crm(), seconds(1), &[("email", text("a@b.eu"))]);
+    story.x(crm(), seconds(2), text("opted_in"), Cause::OwnForm);
+    let mut split_off = Story::default();
+    split_off.change(stranger(), seconds(1), &[("email", text("z@b.eu"))]);
+    split_off.x(stranger(), seconds(5), text("opted_out"), Cause::OwnForm);
+    let mut case = story.case(&rules);
+    case.formerly = split_off.facts;
+    assert_eq!(golden_value(&case, "x"), text("opted_out"));
+}

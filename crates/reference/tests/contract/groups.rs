@@ -356,3 +356,31 @@ fn a_cut_value_that_the_user_left_alone_stays_whole_in_the_tuple() {
     story.by(crm(), seconds(5), Cause::ManualEdit, &again);
     assert_eq!(golden_address(&rules, &story), ["Crm 2", "Llanfair", "GB"]);
 }
+
+#[test]
+fn a_tuple_is_as_new_as_the_event_that_took_a_members_turn_over() {
+    let rules = group_rules(Strategy::Latest);
+    let mut story = Story::default();
+    story.by(
+        crm(),
+        seconds(1),
+        Cause::ManualEdit,
+        &address("C", "C", "CH"),
+    );
+    story.snapshot(crm(), seconds(5), &[("street", text("D"))]);
+    story.by(crm(), seconds(6), Cause::ManualEdit, &[("city", text("E"))]);
+    story.by(
+        map(),
+        seconds(7),
+        Cause::ManualEdit,
+        &address("M", "M", "MT"),
+    );
+    assert_eq!(golden_address(&rules, &story), ["M", "M", "MT"]);
+    story.by(
+        crm(),
+        seconds(8),
+        Cause::ManualEdit,
+        &[("street", text("D"))],
+    );
+    assert_eq!(golden_address(&rules, &story), ["D", "E", "CH"]);
+}
