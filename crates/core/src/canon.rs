@@ -19,7 +19,7 @@ use crate::{
     value::{Raw, Value},
 };
 
-pub(crate) use moment::{instant, start_of_day};
+pub(crate) use moment::{instant, sensible, start_of_day};
 pub(crate) use plain::truth;
 
 /// The canonical form of one value that `system` sent for a field of type `rule.kind`.

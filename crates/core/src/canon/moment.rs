@@ -34,7 +34,10 @@ pub(super) fn date(text: &str, epoch_millis: bool, days: bool) -> Option<i32> {
         day.parse::<Date>().ok()?
     } else if shaped && rest.starts_with(['T', 't', ' ']) {
         // The whole must be well-formed; "2024-01-31 maybe" is no date.
-        text.parse::<DateTime>().ok()?.date()
+        if Millis::parse(text).is_none() && text.parse::<DateTime>().is_err() {
+            return None;
+        }
+        day.parse::<Date>().ok()?
     } else {
         return None;
     };
@@ -52,7 +55,7 @@ pub(crate) fn instant(text: &str, epoch_millis: bool, zone: Option<&str>) -> Opt
         return None;
     }
     if let Some(at) = Millis::parse(text) {
-        return Some(at);
+        return sensible(at);
     }
     let civil = match text.len() {
         10 => text
@@ -84,7 +87,7 @@ fn in_zone(civil: DateTime, zone: Option<&str>) -> Option<Millis> {
         Some(name) => TimeZone::get(name).ok()?,
     };
     let at = zone.to_ambiguous_timestamp(civil).compatible().ok()?;
-    Some(Millis(at.as_millisecond()))
+    sensible(Millis(at.as_millisecond()))
 }
 
 /// A number without a fraction (`1.7e12` is one).
@@ -110,19 +113,21 @@ fn millis(number: i64, epoch_millis: bool) -> Option<i64> {
     }
 }
 
-/// Only instants that a calendar can show.
-fn sensible(at: Millis) -> Option<Millis> {
-    jiff::Timestamp::from_millisecond(at.0).ok().map(|_| at)
+/// Only instants of the years 1 to 9999, which every calendar writes the same way.
+pub(crate) fn sensible(at: Millis) -> Option<Millis> {
+    let days = at.0.div_euclid(DAY);
+    in_range(days).map(|_| at)
 }
 
 fn in_range(days: i64) -> Option<i32> {
-    let days = i32::try_from(days).ok()?;
-    let span = jiff::Span::new().try_days(days).ok()?;
-    EPOCH.checked_add(span).ok().map(|_| days)
+    const FIRST: i64 = -719_162;
+    const LAST: i64 = 2_932_896;
+    (FIRST..=LAST)
+        .contains(&days)
+        .then(|| i32::try_from(days).ok())?
 }
 
 fn days_of(date: Date) -> Option<i32> {
-    date.since((jiff::Unit::Day, EPOCH))
-        .ok()
-        .map(|span| span.get_days())
+    let span = date.since((jiff::Unit::Day, EPOCH)).ok()?;
+    in_range(span.get_days().into())
 }

@@ -27,7 +27,7 @@ pub(super) fn assign(
     let zone = system.zone.as_deref();
     let own = raw
         .time
-        .filter(|at| is_sensible(*at))
+        .and_then(canon::sensible)
         .map(|at| match raw.precision {
             Precision::Millis => at,
             Precision::Second => at.floor(SECOND),
@@ -81,16 +81,11 @@ pub(super) fn modified<'a>(
             Raw::Number(text) | Raw::Text(text) => text,
             Raw::Null | Raw::Bool(_) | Raw::List(_) => return None,
         };
-        canon::instant(text.trim(), false, system.zone.as_deref()).filter(|at| is_sensible(*at))
+        canon::instant(text.trim(), false, system.zone.as_deref())
     };
     read(field).or_else(|| CREATED.into_iter().find_map(read))
 }
 
 fn value_of<'a>(fields: &'a [RawField], name: &str) -> Option<&'a Raw> {
     fields.iter().find(|f| f.name == name).map(|f| &f.value)
-}
-
-/// A time that a calendar can show; anything else is as good as none.
-fn is_sensible(at: Millis) -> bool {
-    jiff::Timestamp::from_millisecond(at.0).is_ok()
 }
