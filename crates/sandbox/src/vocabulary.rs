@@ -1,6 +1,7 @@
 //! Names that the vendors give to objects, fields and users, as the shipped configuration knows them.
 
 use baton_core::id::Object;
+use serde_json::Value;
 
 /// The name that Baton's writes appear under where a vendor shows names.
 pub const INTEGRATION_NAME: &str = "Baton Sync";
@@ -173,6 +174,20 @@ pub(crate) fn salesforce_place(object: Object, field: &str) -> (Option<&str>, &s
     }
 }
 
+/// The other names of a field that the sandbox keeps: within its compound, and as the REST interface joins them.
+pub(crate) fn salesforce_spellings(object: Object, field: &str) -> impl Iterator<Item = String> {
+    let place = match salesforce_place(object, field) {
+        (Some(compound), member) => Some((compound, member)),
+        (None, _) => None,
+    };
+    let within = place.map(|(compound, member)| format!("{compound}.{member}"));
+    let joined = place.map(|(compound, member)| {
+        let prefix = compound.strip_suffix("Address").unwrap_or_default();
+        format!("{prefix}{member}")
+    });
+    within.into_iter().chain(joined)
+}
+
 /// The name under which the sandbox keeps a field: the spellings of the REST interface and of change data capture
 /// are one field.
 pub(crate) fn salesforce_kept_as(object: Object, field: &str) -> String {
@@ -224,6 +239,27 @@ pub(crate) const MAUTIC_CORE: [(&str, &str, &str); 22] = [
     ("website", "Website", "url"),
 ];
 
-/// The record field in which the sandbox keeps "do not contact by e-mail"; its webhooks show it as Mautic does,
-/// in the contact's `doNotContact` list.
+/// The record field in which the sandbox keeps why not to contact by e-mail: `unsubscribed`, `bounced`, `manual` or
+/// nothing. Its webhooks show it as Mautic does, in the contact's `doNotContact` list and in an event of its own.
 pub const MAUTIC_DO_NOT_EMAIL: &str = "doNotContact.email";
+
+/// What stands after somebody wrote `value` into it: a plain yes means unsubscribed, a plain no removes the entry.
+pub(crate) fn mautic_do_not_contact(value: &Value) -> Value {
+    let status = match value {
+        Value::Bool(true) => "unsubscribed",
+        Value::String(text) => match text.as_str() {
+            "" | "0" | "false" | "contactable" => return Value::Null,
+            "bounced" => "bounced",
+            "manual" => "manual",
+            _ => "unsubscribed",
+        },
+        Value::Number(reason) => match reason.as_u64() {
+            Some(0) => return Value::Null,
+            Some(2) => "bounced",
+            Some(3) => "manual",
+            _ => "unsubscribed",
+        },
+        _ => return Value::Null,
+    };
+    status.into()
+}

@@ -64,8 +64,10 @@ fn contact(habits: &Habits, what: &Happening<'_>) -> Value {
         (Value::Null, Value::Null)
     };
     let added = text::php(text::stamp(record.created, habits.stamps));
-    let blocked: Vec<Value> = is_set(record.value(MAUTIC_DO_NOT_EMAIL))
-        .then(|| json!({"id": number(what.id), "reason": 1, "comments": "", "channel": "email", "channelId": null}))
+    let blocked: Vec<Value> = reason(record.value(MAUTIC_DO_NOT_EMAIL))
+        .map(|reason| {
+            json!({"id": number(what.id), "reason": reason, "comments": "", "channel": "email", "channelId": null})
+        })
         .into_iter()
         .collect();
     json!({
@@ -174,19 +176,16 @@ fn or_zero(points: &Value) -> Value {
     }
 }
 
-pub fn is_set(value: &Value) -> bool {
-    match value {
-        Value::Bool(set) => *set,
-        Value::Number(n) => n.as_i64() != Some(0),
-        Value::String(text) => !matches!(text.as_str(), "" | "0" | "false" | "contactable"),
-        _ => false,
+/// The number that Mautic gives to a reason not to contact.
+fn reason(status: &Value) -> Option<u8> {
+    match status.as_str()? {
+        "unsubscribed" => Some(1),
+        "bounced" => Some(2),
+        "manual" => Some(3),
+        _ => None,
     }
 }
 
-fn status(value: &Value) -> &'static str {
-    if is_set(value) {
-        "unsubscribed"
-    } else {
-        "contactable"
-    }
+fn status(value: &Value) -> &str {
+    value.as_str().unwrap_or("contactable")
 }

@@ -73,34 +73,42 @@ pub fn payloads(habits: &Habits, what: &Happening<'_>) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// The whole record as the vendor's interface shows it: every field of the object, blank ones as null.
+/// The whole record as the vendor's interface shows it: every field of the object, blank ones as null. Members of
+/// Salesforce compounds come under all names they have: alone, within the compound, and as the interface joins them.
 pub fn whole(habits: &Habits, object: Object, record: &Record) -> Fields {
-    let mut shown = Fields::new();
-    let mut blank = |field: &str| {
-        shown.insert(field.to_owned(), Value::Null);
+    let blank = |fields: &mut dyn Iterator<Item = &str>| -> Fields {
+        fields
+            .map(|field| (field.to_owned(), Value::Null))
+            .collect()
     };
-    match habits.dialect {
-        Dialect::Salesforce => vocabulary::salesforce_fields(object)
-            .iter()
-            .for_each(|f| blank(f)),
+    let mut shown = match habits.dialect {
+        Dialect::Salesforce => blank(&mut vocabulary::salesforce_fields(object).iter().copied()),
         Dialect::Mautic => {
-            MAUTIC_CORE.iter().for_each(|(alias, ..)| blank(alias));
+            let mut shown = blank(&mut MAUTIC_CORE.iter().map(|(alias, ..)| *alias));
             shown.insert("points".into(), 0.into());
-            shown.insert(MAUTIC_DO_NOT_EMAIL.into(), false.into());
+            shown.insert(MAUTIC_DO_NOT_EMAIL.into(), Value::Null);
+            shown
         }
-        Dialect::Baton => habits
-            .schema
-            .get(&object)
-            .into_iter()
-            .flatten()
-            .for_each(|f| blank(f)),
-    }
+        Dialect::Baton => {
+            let schema = habits.schema.get(&object).into_iter().flatten();
+            blank(&mut schema.map(String::as_str))
+        }
+    };
     shown.extend(
         record
             .fields
             .iter()
             .map(|(field, value)| (field.clone(), value.clone())),
     );
+    if habits.dialect == Dialect::Salesforce {
+        let spelled: Vec<(String, Value)> = shown
+            .iter()
+            .flat_map(|(field, value)| {
+                vocabulary::salesforce_spellings(object, field).map(|name| (name, value.clone()))
+            })
+            .collect();
+        shown.extend(spelled);
+    }
     shown
 }
 

@@ -10,7 +10,7 @@ mod refusal;
 )]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use baton_core::{id::Object, time::Millis};
 use rand::{RngExt, SeedableRng};
@@ -133,6 +133,8 @@ pub struct System {
     rng: ChaCha8Rng,
     now: Millis,
     records: BTreeMap<(Object, String), Record>,
+    /// Ids by the lower-case value of the field that must be unique; whoever asks looks whether they live.
+    by_unique: BTreeMap<(Object, String), BTreeSet<String>>,
     journal: Vec<JournalEntry>,
     outbox: BTreeMap<(Millis, u64), Outgoing>,
     /// Workflow runs to come.
@@ -157,6 +159,7 @@ impl System {
             rng: ChaCha8Rng::seed_from_u64(seed),
             now: Millis(i64::MIN / 2),
             records: BTreeMap::new(),
+            by_unique: BTreeMap::new(),
             journal: Vec::new(),
             outbox: BTreeMap::new(),
             workflows: BTreeMap::new(),
@@ -179,7 +182,8 @@ impl System {
         &self.habits
     }
 
-    /// Changes its habits from now on.
+    /// Changes its habits from now on. The dialect and the unique field must stay what they were: ids and the
+    /// index depend on them.
     pub const fn habits_mut(&mut self) -> &mut Habits {
         &mut self.habits
     }
@@ -206,17 +210,26 @@ impl System {
     /// The living record of an object that has this value in a field; the first by id.
     #[must_use]
     pub fn find(&self, object: Object, field: &str, value: &Value) -> Option<&str> {
+        if self.habits.unique.as_deref() == Some(field) {
+            let ids = self.by_unique.get(&(object, unique_key(value)?))?;
+            return ids.iter().map(String::as_str).find(|id| {
+                let record = self.record(object, id);
+                record.is_some_and(|r| r.is_living() && r.converted_to.is_empty())
+            });
+        }
+        let wanted = unique_key(value)?;
         self.records
             .range((object, String::new())..)
             .take_while(|((o, _), _)| *o == object)
             .filter(|(_, r)| r.is_living() && r.converted_to.is_empty())
-            .find(|(_, r)| same_key(r.value(field), value))
+            .find(|(_, r)| unique_key(r.value(field)).is_some_and(|key| key == wanted))
             .map(|((_, id), _)| id.as_str())
     }
 
     /// Messages that have reached the log by `at`, in the order in which they did; each is handed out once.
+    /// Asking lets no time pass but that of workflows, so that one may look ahead and go on from before.
     pub fn due(&mut self, at: Millis) -> Vec<Outgoing> {
-        self.tick(at);
+        self.run_workflows(at);
         let later = self.outbox.split_off(&(at.plus(1), 0));
         std::mem::replace(&mut self.outbox, later)
             .into_values()
@@ -231,8 +244,14 @@ impl System {
         message.into_iter().chain(workflow).min()
     }
 
-    /// Lets time pass up to `at`, running the workflows that fall due, and says what time it is now.
-    fn tick(&mut self, at: Millis) -> Millis {
+    /// Lets time pass up to `at`.
+    fn tick(&mut self, at: Millis) {
+        self.run_workflows(at);
+        self.now = self.now.max(at);
+    }
+
+    /// Runs the workflows that fall due by `at`, each at its own time.
+    fn run_workflows(&mut self, at: Millis) {
         while let Some(entry) = self.workflows.first_entry() {
             let (due, _) = *entry.key();
             if due > at {
@@ -242,8 +261,6 @@ impl System {
             self.now = self.now.max(due);
             self.run_workflow(object, &id, &field);
         }
-        self.now = self.now.max(at);
-        self.now
     }
 
     fn run_workflow(&mut self, object: Object, id: &str, field: &str) {
@@ -290,6 +307,9 @@ impl System {
                 continue;
             }
             record.fields.insert(field.clone(), value.clone());
+            if self.habits.unique.as_ref() == Some(&field) {
+                self.index(object, id, &before, &value);
+            }
             let what = What::Value {
                 field: field.clone(),
                 before: before.clone(),
@@ -299,6 +319,18 @@ impl System {
             changed.insert(field, (before, value));
         }
         changed
+    }
+
+    fn index(&mut self, object: Object, id: &str, before: &Value, after: &Value) {
+        if let Some(ids) = unique_key(before).and_then(|k| self.by_unique.get_mut(&(object, k))) {
+            ids.remove(id);
+        }
+        if let Some(key) = unique_key(after) {
+            self.by_unique
+                .entry((object, key))
+                .or_default()
+                .insert(id.to_owned());
+        }
     }
 
     fn touch(&mut self, by: &By, object: Object, id: &str) {
@@ -330,6 +362,9 @@ impl System {
 
     /// The value that stands after a write of `value`: label, then cut; blank is null.
     fn as_kept(&self, field: &str, value: Value) -> Value {
+        if self.habits.dialect == Dialect::Mautic && field == vocabulary::MAUTIC_DO_NOT_EMAIL {
+            return vocabulary::mautic_do_not_contact(&value);
+        }
         let Value::String(mut written) = value else {
             return value;
         };
@@ -483,12 +518,10 @@ impl System {
     }
 }
 
-/// E-mail addresses and other keys are the same whatever their case.
-fn same_key(left: &Value, right: &Value) -> bool {
-    match (left, right) {
-        (Value::String(left), Value::String(right)) => {
-            !left.is_empty() && left.eq_ignore_ascii_case(right)
-        }
-        _ => false,
-    }
+/// Addresses and names are found whatever their case; a blank finds nothing.
+fn unique_key(value: &Value) -> Option<String> {
+    value
+        .as_str()
+        .filter(|text| !text.is_empty())
+        .map(str::to_lowercase)
 }
