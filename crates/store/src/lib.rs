@@ -1,1 +1,26 @@
-//! Remembers: state, ledger, outbox, timers and positions in one transaction.
+//! Remembers: state, crosswalk, ledger, outbox, timers and positions, in one transaction.
+//!
+//! [`Store::load`] fills a [`Book`](baton_core::book::Book) with what a batch needs, the core settles the batch in
+//! memory, and [`Store::commit`] writes what changed together with the positions it was read from. Rows carry
+//! versions: when another worker was faster, nothing is written and the batch is settled again from fresh rows.
+
+mod blob;
+mod code;
+mod commit;
+mod error;
+mod load;
+mod open;
+mod outbox;
+mod read;
+mod sql;
+mod steward;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use blob::{BlobError, FORMAT};
+pub use commit::{Advance, Batch, Committed, DeadLetter};
+pub use error::{Class, Error};
+pub use open::{Durability, Options, Store};
+pub use outbox::{OutboxRow, OutboxSeq};
+pub use read::{LedgerEntry, LedgerSeq, StoredPosition};
+pub use steward::{Activation, Counts, StewardState};

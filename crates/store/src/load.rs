@@ -1,0 +1,295 @@
+//! Fills a book with what a batch needs, in a handful of statements whatever the batch's size.
+
+use std::collections::BTreeSet;
+
+use baton_core::{
+    book::{AddressRow, Book, Entry, GuardKey, Needs},
+    id::{Digest, EntityId, RecordKey},
+    name::Name,
+    state::State,
+    time::Millis,
+};
+
+use crate::{
+    blob, code,
+    error::Error,
+    open::Store,
+    sql::{Bad, Conn, Row, Rows, Sql, Type, escape, unescape},
+};
+
+pub(crate) const LINKS: Sql = Sql {
+    text: "SELECT l.system, l.object, l.record_id, l.version, l.kind, l.entity
+           FROM {input} CROSS JOIN links l
+           WHERE l.system = input.column1 AND l.object = input.column2 AND l.record_id = input.column3",
+    table: "links",
+    key: 3,
+    input: &[Type::Text, Type::Int, Type::Text],
+};
+pub(crate) const KEYS: Sql = Sql {
+    text: "SELECT k.id, k.version, k.holders FROM {input} CROSS JOIN keys k WHERE k.id = input.column1",
+    table: "keys",
+    key: 1,
+    input: &[Type::Bytes],
+};
+const ADDRESSES: Sql = Sql {
+    text: "SELECT a.id, a.version, a.body FROM {input} CROSS JOIN addresses a WHERE a.id = input.column1",
+    table: "addresses",
+    key: 1,
+    input: &[Type::Bytes],
+};
+const GUARDS: Sql = Sql {
+    text: "SELECT g.system, g.field, g.opens, g.event FROM {input} CROSS JOIN guards g
+           WHERE g.system = input.column1 AND g.field = input.column2 AND g.opens = input.column3",
+    table: "guards",
+    key: 3,
+    input: &[Type::Text, Type::Text, Type::Int],
+};
+const ENTITIES: Sql = Sql {
+    text: "SELECT e.kind, e.id, e.version, e.body FROM {input} CROSS JOIN entities e
+           WHERE e.kind = input.column1 AND e.id = input.column2",
+    table: "entities",
+    key: 2,
+    input: &[Type::Int, Type::Bytes],
+};
+
+/// A link as stored.
+pub(crate) struct LinkRow {
+    pub record: RecordKey,
+    pub version: u64,
+    pub entity: EntityId,
+}
+
+/// A key as stored.
+pub(crate) struct KeyRow {
+    pub id: Digest,
+    pub version: u64,
+    pub holders: BTreeSet<EntityId>,
+}
+
+impl Store {
+    /// Loads what is needed and not in the book yet, and the entities behind the links and keys found, all as of
+    /// one moment. What was looked up and not found is noted in the book, so it is not looked up again: keys get an
+    /// empty set, addresses an empty row, records an entry in [`Book::stored`].
+    ///
+    /// Returns how many things it looked up; 0 means that the book had everything.
+    ///
+    /// A book may be kept for the next batches as a cache. That it went stale is noticed by [`Store::commit`].
+    ///
+    /// # Errors
+    /// If the store cannot be read, or a row makes no sense.
+    pub async fn load(&self, book: &mut Book, needs: &Needs) -> Result<usize, Error> {
+        let links: BTreeSet<&RecordKey> = needs
+            .links
+            .iter()
+            .filter(|record| !book.stored.links.contains_key(*record))
+            .collect();
+        let keys: BTreeSet<Digest> = needs
+            .keys
+            .iter()
+            .copied()
+            .filter(|key| !book.stored.keys.contains_key(key))
+            .collect();
+        let addresses: BTreeSet<Digest> = needs
+            .addresses
+            .iter()
+            .copied()
+            .filter(|address| !book.addresses.contains_key(address))
+            .collect();
+        let guards: BTreeSet<&GuardKey> = needs
+            .guards
+            .iter()
+            .filter(|guard| !book.guards.contains_key(*guard))
+            .collect();
+        let mut wanted: BTreeSet<EntityId> = needs.entities.iter().copied().collect();
+        wanted.retain(|id| !book.entities.contains_key(id));
+        let asked = links.len() + keys.len() + addresses.len() + guards.len() + wanted.len();
+        if asked == 0 {
+            return Ok(0);
+        }
+
+        let mut tx = self.pool.snapshot().await?;
+        let mut conn = tx.conn();
+        let found = fetch_links(&mut conn, links.iter().copied()).await?;
+        for record in links {
+            book.stored.links.insert(record.clone(), 0);
+        }
+        let mut behind = BTreeSet::new();
+        for row in found {
+            behind.insert(row.entity);
+            book.stored.links.insert(row.record.clone(), row.version);
+            book.links.insert(row.record, row.entity);
+        }
+        let found = fetch_keys(&mut conn, keys.iter().copied()).await?;
+        for key in keys {
+            book.stored.keys.insert(key, 0);
+            book.keys.entry(key).or_default();
+        }
+        for row in found {
+            behind.extend(&row.holders);
+            book.stored.keys.insert(row.id, row.version);
+            book.keys.insert(row.id, row.holders);
+        }
+        load_addresses(&mut conn, book, addresses).await?;
+        load_guards(&mut conn, book, guards).await?;
+
+        behind.retain(|id| !book.entities.contains_key(id));
+        wanted.extend(&behind);
+        for (id, entry) in fetch_entities(&mut conn, &wanted).await? {
+            book.entities.insert(id, entry);
+        }
+        tx.commit().await?;
+        if let Some(lost) = behind.iter().find(|id| !book.entities.contains_key(id)) {
+            return Err(Error::Corrupt {
+                table: "entities",
+                column: "id",
+                key: lost.to_string(),
+                source: "a link or key names it and it is not there".into(),
+            });
+        }
+        Ok(asked)
+    }
+}
+
+pub(crate) async fn fetch_links(
+    conn: &mut Conn<'_>,
+    records: impl Iterator<Item = &RecordKey>,
+) -> Result<Vec<LinkRow>, Error> {
+    let mut rows = Rows::default();
+    for record in records {
+        rows.push([
+            record.system.as_str().into(),
+            code::of_object(record.object).into(),
+            escape(&record.id).as_str().into(),
+        ]);
+    }
+    conn.fetch_rows(&LINKS, rows, |row| {
+        let object = row.int(1, "object")?;
+        Ok(LinkRow {
+            record: RecordKey {
+                system: Name::new(row.text(0, "system")?),
+                object: code::object(object)
+                    .ok_or_else(|| Bad::new("object", format!("{object} is no object")))?,
+                id: unescape(row.text(2, "record_id")?)
+                    .ok_or_else(|| Bad::new("record_id", "a stray backslash"))?
+                    .into(),
+            },
+            version: version(row, 3)?,
+            entity: code::entity(row, 4, "kind", "entity")?,
+        })
+    })
+    .await
+}
+
+pub(crate) async fn fetch_keys(
+    conn: &mut Conn<'_>,
+    keys: impl Iterator<Item = Digest>,
+) -> Result<Vec<KeyRow>, Error> {
+    conn.fetch_rows(&KEYS, digests(keys), |row| {
+        Ok(KeyRow {
+            id: row.digest(0, "id")?,
+            version: version(row, 1)?,
+            holders: code::held(row.bytes(2, "holders")?)?,
+        })
+    })
+    .await
+}
+
+async fn load_addresses(
+    conn: &mut Conn<'_>,
+    book: &mut Book,
+    addresses: BTreeSet<Digest>,
+) -> Result<(), Error> {
+    let found = conn
+        .fetch_rows(&ADDRESSES, digests(addresses.iter().copied()), |row| {
+            let turns = blob::decode(row.bytes(2, "body")?).map_err(|e| Bad::new("body", e))?;
+            let address = AddressRow {
+                turns,
+                version: version(row, 1)?,
+                dirty: false,
+            };
+            Ok((row.digest(0, "id")?, address))
+        })
+        .await?;
+    for address in addresses {
+        book.addresses.entry(address).or_default();
+    }
+    book.addresses.extend(found);
+    Ok(())
+}
+
+async fn load_guards(
+    conn: &mut Conn<'_>,
+    book: &mut Book,
+    guards: BTreeSet<&GuardKey>,
+) -> Result<(), Error> {
+    let mut rows = Rows::default();
+    for guard in &guards {
+        rows.push([
+            guard.system.as_str().into(),
+            guard.field.as_str().into(),
+            guard.window.0.into(),
+        ]);
+    }
+    let found = conn
+        .fetch_rows(&GUARDS, rows, |row| {
+            let guard = GuardKey {
+                system: Name::new(row.text(0, "system")?),
+                field: Name::new(row.text(1, "field")?),
+                window: Millis(row.int(2, "opens")?),
+            };
+            Ok((guard, row.digest(3, "event")?))
+        })
+        .await?;
+    for guard in guards {
+        book.guards.entry(guard.clone()).or_default();
+    }
+    for (guard, event) in found {
+        book.guards.entry(guard).or_default().insert(event);
+    }
+    Ok(())
+}
+
+pub(crate) async fn fetch_entities(
+    conn: &mut Conn<'_>,
+    ids: &BTreeSet<EntityId>,
+) -> Result<Vec<(EntityId, Entry)>, Error> {
+    let mut rows = Rows::default();
+    for id in ids {
+        rows.push([code::of_kind(id.kind).into(), id.digest.into()]);
+    }
+    conn.fetch_rows(&ENTITIES, rows, entity_row).await
+}
+
+/// Reads (kind, id, version, body).
+pub(crate) fn entity_row(row: &Row<'_>) -> Result<(EntityId, Entry), Bad> {
+    let id = code::entity(row, 0, "kind", "id")?;
+    let state: State = blob::decode(row.bytes(3, "body")?).map_err(|e| Bad::new("body", e))?;
+    if state.id != id {
+        return Err(Bad::new(
+            "body",
+            format!("it holds the state of {}", state.id),
+        ));
+    }
+    let entry = Entry {
+        state,
+        version: version(row, 2)?,
+        dirty: false,
+    };
+    Ok((id, entry))
+}
+
+pub(crate) fn version(row: &Row<'_>, at: usize) -> Result<u64, Bad> {
+    match u64::try_from(row.int(at, "version")?) {
+        Ok(0) => Err(Bad::new("version", "a stored row has at least version 1")),
+        Ok(version) => Ok(version),
+        Err(e) => Err(Bad::new("version", e)),
+    }
+}
+
+fn digests(ids: impl Iterator<Item = Digest>) -> Rows {
+    let mut rows = Rows::default();
+    for id in ids {
+        rows.push([id.into()]);
+    }
+    rows
+}

@@ -1,0 +1,273 @@
+//! Opening a store, its tables and what is fixed once per installation.
+
+use std::{path::Path, str::FromStr, time::Duration};
+
+use baton_core::id::Digest;
+use sqlx::{
+    ConnectOptions as _,
+    migrate::{MigrateError, Migrator},
+    pool::PoolOptions,
+    postgres::PgConnectOptions,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+
+#[cfg(feature = "testing")]
+use crate::sql::Conn;
+use crate::{
+    error::Error,
+    sql::{Bad, Cell, Pool, Row, Sql},
+};
+
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// How safe a commit is when the power fails. A crash of Baton alone never loses a commit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Durability {
+    /// SQLite: the last commits may be lost, positions with them, so that they are consumed again; the database
+    /// stays consistent.
+    #[default]
+    Normal,
+    /// SQLite: every commit waits for the disk. (PostgreSQL does what its own `synchronous_commit` says.)
+    Full,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub durability: Durability,
+    /// Connections: on PostgreSQL of the whole pool, on SQLite of readers beside the one writer. Default 8 and 4.
+    pub connections: Option<u32>,
+}
+
+/// A store that can be shared: clones use the same connections.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) pool: Pool,
+}
+
+/// Where sqlx notes which migrations were applied.
+const APPLIED: Sql = Sql {
+    text: "SELECT version, checksum FROM _sqlx_migrations ORDER BY version",
+    table: "_sqlx_migrations",
+    key: 1,
+    input: &[],
+};
+const META: Sql = Sql {
+    text: "SELECT name, value FROM meta WHERE name = $1",
+    table: "meta",
+    key: 1,
+    input: &[],
+};
+const PUT_META_ONCE: Sql = Sql {
+    text: "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+    table: "meta",
+    key: 0,
+    input: &[],
+};
+const PUT_META: Sql = Sql {
+    text: "INSERT INTO meta (name, value) VALUES ($1, $2)
+           ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    table: "meta",
+    key: 0,
+    input: &[],
+};
+
+impl Store {
+    /// Opens `sqlite:<path>`, `postgres://…`, or a plain path (SQLite). The file is created if missing; tables are
+    /// not: see [`Store::migrate`].
+    ///
+    /// # Errors
+    /// If the address is not understood (its text is not repeated: it may hold a password) or nobody answers.
+    pub async fn open(address: &str, options: &Options) -> Result<Self, Error> {
+        if address.starts_with("postgres:") || address.starts_with("postgresql:") {
+            return Self::open_postgres(address, options).await;
+        }
+        let path = match address.strip_prefix("sqlite:") {
+            Some(path) => path.strip_prefix("//").unwrap_or(path),
+            None if address.contains("://") => {
+                return Err(Error::misconfigured(
+                    "the store's address must be `sqlite:<path>` or `postgres://…`",
+                ));
+            }
+            None => address,
+        };
+        Self::open_sqlite(Path::new(path), options).await
+    }
+
+    /// Opens the SQLite database at `path`.
+    ///
+    /// # Errors
+    /// If the file cannot be opened or created, or is no SQLite database.
+    pub async fn open_sqlite(path: &Path, options: &Options) -> Result<Self, Error> {
+        let base = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(match options.durability {
+                Durability::Normal => SqliteSynchronous::Normal,
+                Durability::Full => SqliteSynchronous::Full,
+            })
+            .busy_timeout(Duration::from_secs(5))
+            // A page changed by several batches is copied back once: 64 MiB of log before a checkpoint.
+            .pragma("wal_autocheckpoint", "16384")
+            .pragma("journal_size_limit", "268435456")
+            .pragma("cache_size", "-65536")
+            .pragma("temp_store", "memory")
+            .statement_cache_capacity(512)
+            .row_buffer_size(1024)
+            .disable_statement_logging();
+        let pool = |connections| {
+            PoolOptions::new()
+                .min_connections(1)
+                .max_connections(connections)
+                .acquire_timeout(Duration::from_secs(30))
+        };
+        // The writer first: it creates the file and sets the journal mode.
+        let writer = pool(1).connect_with(base.clone()).await?;
+        let readers = pool(options.connections.unwrap_or(4).max(1))
+            .connect_with(base.create_if_missing(false).pragma("query_only", "on"))
+            .await?;
+        Ok(Self {
+            pool: Pool::Sqlite { writer, readers },
+        })
+    }
+
+    async fn open_postgres(address: &str, options: &Options) -> Result<Self, Error> {
+        let connect = PgConnectOptions::from_str(address)?
+            .application_name("baton")
+            .statement_cache_capacity(256)
+            .disable_statement_logging();
+        let pool = PoolOptions::new()
+            .max_connections(options.connections.unwrap_or(8).max(1))
+            .acquire_timeout(Duration::from_secs(30))
+            .connect_with(connect)
+            .await?;
+        Ok(Self {
+            pool: Pool::Postgres(pool),
+        })
+    }
+
+    /// Creates or updates the tables, and draws the installation's salt when there is none. Several processes may
+    /// call it at once.
+    ///
+    /// # Errors
+    /// If the database belongs to a newer Baton or to somebody else, or cannot be written.
+    pub async fn migrate(&self) -> Result<(), Error> {
+        match &self.pool {
+            Pool::Sqlite { writer, .. } => SQLITE.run(writer).await?,
+            Pool::Postgres(pool) => POSTGRES.run(pool).await?,
+        }
+        let salt: [u8; 16] = rand::random();
+        self.put_meta(&PUT_META_ONCE, "salt", salt.to_vec()).await
+    }
+
+    /// Whether the tables are those of this Baton. False also for an empty database.
+    ///
+    /// # Errors
+    /// If the database belongs to a newer Baton or to somebody else, or cannot be reached.
+    pub async fn is_current(&self) -> Result<bool, Error> {
+        let known = match self.pool {
+            Pool::Sqlite { .. } => &SQLITE,
+            Pool::Postgres(_) => &POSTGRES,
+        };
+        let mut held = self.pool.reader().await?;
+        let applied = held
+            .conn()
+            .fetch(&APPLIED, vec![], |row| {
+                Ok((row.int(0, "version")?, row.bytes(1, "checksum")?.to_vec()))
+            })
+            .await;
+        let applied = match applied {
+            // The statement can only be refused because its table is not there.
+            Err(Error::Misconfigured { .. }) => return Ok(false),
+            other => other?,
+        };
+        for (version, checksum) in &applied {
+            match known.iter().find(|m| m.version == *version) {
+                None => return Err(MigrateError::VersionMissing(*version).into()),
+                Some(m) if *m.checksum != **checksum => {
+                    return Err(MigrateError::VersionMismatch(*version).into());
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(applied.len() == known.iter().count())
+    }
+
+    /// The installation's salt, for hashes that must not be comparable with anybody else's. Drawn once by
+    /// [`Store::migrate`].
+    ///
+    /// # Errors
+    /// If the store was not migrated or cannot be read.
+    pub async fn salt(&self) -> Result<Digest, Error> {
+        self.meta("salt", |row| row.digest(1, "value"))
+            .await?
+            .ok_or_else(|| {
+                Error::misconfigured("the store has no salt yet: run `baton migrate` first")
+            })
+    }
+
+    /// The id of the log that the positions belong to, if one was noted.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn log_id(&self) -> Result<Option<String>, Error> {
+        self.meta("log_id", |row| {
+            String::from_utf8(row.bytes(1, "value")?.to_vec()).map_err(|e| Bad::new("value", e))
+        })
+        .await
+    }
+
+    /// Notes the id of the log that the positions belong to.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn set_log_id(&self, id: &str) -> Result<(), Error> {
+        self.put_meta(&PUT_META, "log_id", id.as_bytes().to_vec())
+            .await
+    }
+
+    async fn meta<T>(
+        &self,
+        name: &'static str,
+        decode: impl FnMut(&Row<'_>) -> Result<T, Bad>,
+    ) -> Result<Option<T>, Error> {
+        let mut held = self.pool.reader().await?;
+        let found = held.conn().fetch(&META, vec![name.into()], decode).await?;
+        Ok(found.into_iter().next())
+    }
+
+    async fn put_meta(&self, sql: &'static Sql, name: &str, value: Vec<u8>) -> Result<(), Error> {
+        let cells: Vec<Cell> = vec![name.into(), value.into()];
+        let mut held = self.pool.writer().await?;
+        held.conn().execute(sql, cells).await?;
+        Ok(())
+    }
+
+    /// Waits for what is under way and closes all connections. SQLite folds its write-ahead log into the database.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// Runs a text as it is, for tests that need a database of their own or a damaged row.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    #[cfg(feature = "testing")]
+    pub async fn raw(&self, text: &str) -> Result<(), Error> {
+        let mut held = self.pool.writer().await?;
+        match held.conn() {
+            Conn::Sqlite(conn) => {
+                sqlx::raw_sql(sqlx::AssertSqlSafe(text))
+                    .execute(conn)
+                    .await?;
+            }
+            Conn::Postgres(conn) => {
+                sqlx::raw_sql(sqlx::AssertSqlSafe(text))
+                    .execute(conn)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,235 @@
+//! Reading outside of a batch: for timers, for people, for replay.
+
+use baton_core::{
+    book::LedgerRow,
+    id::{Digest, EntityId, Kind, RecordKey},
+    state::State,
+    time::Millis,
+};
+
+use crate::{
+    blob, code,
+    error::Error,
+    load::{entity_row, fetch_entities, fetch_keys, fetch_links},
+    open::Store,
+    sql::{Bad, Row, Sql},
+};
+
+const POSITIONS: Sql = Sql {
+    text: "SELECT topic, part, incarnation, next FROM positions WHERE topic = $1 ORDER BY part, incarnation",
+    table: "positions",
+    key: 3,
+    input: &[],
+};
+const DUE: Sql = Sql {
+    text: "SELECT kind, id, wake FROM entities WHERE wake IS NOT NULL AND wake <= $1
+           ORDER BY wake, kind, id LIMIT $2",
+    table: "entities",
+    key: 2,
+    input: &[],
+};
+const NEXT_DUE: Sql = Sql {
+    text: "SELECT wake FROM entities WHERE wake IS NOT NULL ORDER BY wake LIMIT 1",
+    table: "entities",
+    key: 0,
+    input: &[],
+};
+const PAGE: Sql = Sql {
+    text: "SELECT kind, id, version, body FROM entities WHERE kind = $1 AND id > $2 ORDER BY id LIMIT $3",
+    table: "entities",
+    key: 2,
+    input: &[],
+};
+const LEDGER_OF: Sql = Sql {
+    text: "SELECT seq, kind, entity, body FROM ledger
+           WHERE kind = $1 AND entity = $2 AND at <= $3 ORDER BY seq",
+    table: "ledger",
+    key: 1,
+    input: &[],
+};
+const LEDGER_PAGE: Sql = Sql {
+    text: "SELECT seq, kind, entity, body FROM ledger WHERE seq > $1 ORDER BY seq LIMIT $2",
+    table: "ledger",
+    key: 1,
+    input: &[],
+};
+
+/// How far a partition was consumed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoredPosition {
+    pub topic: String,
+    pub partition: i32,
+    /// Which life of the topic the offset belongs to. Only the one that the log has now counts.
+    pub incarnation: String,
+    /// The next offset to consume.
+    pub next: i64,
+}
+
+/// A row's place in the ledger. The rows of one entity rise in the order in which it took them in.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+pub struct LedgerSeq(pub i64);
+
+#[derive(Clone, Debug)]
+pub struct LedgerEntry {
+    pub seq: LedgerSeq,
+    pub row: LedgerRow,
+}
+
+impl Store {
+    /// The positions of a topic's partitions, one for each of its incarnations.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or a row makes no sense.
+    pub async fn positions(&self, topic: &str) -> Result<Vec<StoredPosition>, Error> {
+        let mut held = self.pool.reader().await?;
+        held.conn()
+            .fetch(&POSITIONS, vec![topic.into()], |row| {
+                Ok(StoredPosition {
+                    topic: row.text(0, "topic")?.to_owned(),
+                    partition: row
+                        .int(1, "part")?
+                        .try_into()
+                        .map_err(|e| Bad::new("part", e))?,
+                    incarnation: row.text(2, "incarnation")?.to_owned(),
+                    next: row.int(3, "next")?,
+                })
+            })
+            .await
+    }
+
+    /// Entities whose timer is due at `now`, with its instant, the longest due first, at most `limit`.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or a row makes no sense.
+    pub async fn due(&self, now: Millis, limit: u32) -> Result<Vec<(EntityId, Millis)>, Error> {
+        let mut held = self.pool.reader().await?;
+        let cells = vec![now.0.into(), i64::from(limit).into()];
+        held.conn()
+            .fetch(&DUE, cells, |row| {
+                Ok((
+                    code::entity(row, 0, "kind", "id")?,
+                    Millis(row.int(2, "wake")?),
+                ))
+            })
+            .await
+    }
+
+    /// The earliest instant at which a timer is due, past ones included.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn next_due(&self) -> Result<Option<Millis>, Error> {
+        let mut held = self.pool.reader().await?;
+        let found = held
+            .conn()
+            .fetch(&NEXT_DUE, vec![], |row| Ok(Millis(row.int(0, "wake")?)))
+            .await?;
+        Ok(found.into_iter().next())
+    }
+
+    /// # Errors
+    /// If the store cannot be read, or the row makes no sense.
+    pub async fn entity(&self, id: EntityId) -> Result<Option<State>, Error> {
+        let mut held = self.pool.reader().await?;
+        let found = fetch_entities(&mut held.conn(), &[id].into()).await?;
+        Ok(found.into_iter().next().map(|(_, entry)| entry.state))
+    }
+
+    /// The entity that a record belongs to.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or a row makes no sense.
+    pub async fn entity_of(&self, record: &RecordKey) -> Result<Option<State>, Error> {
+        let mut tx = self.pool.snapshot().await?;
+        let links = fetch_links(&mut tx.conn(), [record].into_iter()).await?;
+        let ids = links.into_iter().map(|link| link.entity).collect();
+        let found = fetch_entities(&mut tx.conn(), &ids).await?;
+        tx.commit().await?;
+        Ok(found.into_iter().next().map(|(_, entry)| entry.state))
+    }
+
+    /// The entities that have a key now, by id.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or a row makes no sense.
+    pub async fn entities_by_key(&self, key: Digest) -> Result<Vec<State>, Error> {
+        let mut tx = self.pool.snapshot().await?;
+        let keys = fetch_keys(&mut tx.conn(), [key].into_iter()).await?;
+        let ids = keys.into_iter().flat_map(|key| key.holders).collect();
+        let mut found = fetch_entities(&mut tx.conn(), &ids).await?;
+        tx.commit().await?;
+        found.sort_unstable_by_key(|(id, _)| *id);
+        Ok(found.into_iter().map(|(_, entry)| entry.state).collect())
+    }
+
+    /// Entities of a kind by id, after `after`, at most `limit`; merged and archived ones too.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or a row makes no sense.
+    pub async fn entities_page(
+        &self,
+        kind: Kind,
+        after: Option<EntityId>,
+        limit: u32,
+    ) -> Result<Vec<State>, Error> {
+        // Every id is greater than the empty one.
+        let after = after.map_or_else(Vec::new, |id| id.digest.0.to_vec());
+        let cells = vec![
+            code::of_kind(kind).into(),
+            after.into(),
+            i64::from(limit).into(),
+        ];
+        let mut held = self.pool.reader().await?;
+        held.conn()
+            .fetch(&PAGE, cells, |row| Ok(entity_row(row)?.1.state))
+            .await
+    }
+
+    /// Every input of an entity up to and including `until`, in the order it took them in.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or a row makes no sense.
+    pub async fn ledger(
+        &self,
+        entity: EntityId,
+        until: Option<Millis>,
+    ) -> Result<Vec<LedgerEntry>, Error> {
+        let cells = vec![
+            code::of_kind(entity.kind).into(),
+            entity.digest.into(),
+            until.map_or(i64::MAX, |until| until.0).into(),
+        ];
+        let mut held = self.pool.reader().await?;
+        held.conn().fetch(&LEDGER_OF, cells, ledger_entry).await
+    }
+
+    /// The ledger's next rows after `after` (start with the default), in order, at most `limit`. While others
+    /// write to PostgreSQL, rows may still appear behind those that were read, never so within one entity.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or a row makes no sense.
+    pub async fn ledger_page(
+        &self,
+        after: LedgerSeq,
+        limit: u32,
+    ) -> Result<Vec<LedgerEntry>, Error> {
+        let cells = vec![after.0.into(), i64::from(limit).into()];
+        let mut held = self.pool.reader().await?;
+        held.conn().fetch(&LEDGER_PAGE, cells, ledger_entry).await
+    }
+}
+
+fn ledger_entry(row: &Row<'_>) -> Result<LedgerEntry, Bad> {
+    let entity = code::entity(row, 1, "kind", "entity")?;
+    let body: LedgerRow = blob::decode(row.bytes(3, "body")?).map_err(|e| Bad::new("body", e))?;
+    if body.entity != entity {
+        return Err(Bad::new(
+            "body",
+            format!("it holds an input of {}", body.entity),
+        ));
+    }
+    Ok(LedgerEntry {
+        seq: LedgerSeq(row.int(0, "seq")?),
+        row: body,
+    })
+}

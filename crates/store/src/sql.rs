@@ -1,0 +1,586 @@
+//! One SQL text for both databases. This is the only file that knows which one is behind it; it holds no query.
+//!
+//! A text uses `$1`, `$2` … for single values, which both databases read. Texts over many rows say `{values}`
+//! (after `INSERT INTO t (…)`) or `{input}` (a table in FROM, with columns `input.column1` …): on SQLite they
+//! become a list of VALUES in chunks of a few fixed sizes, so that the prepared statements are found again; on
+//! PostgreSQL arrays and `UNNEST`, one statement whatever the number of rows.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
+
+use baton_core::id::Digest;
+use sqlx::{
+    Arguments, AssertSqlSafe, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction,
+    pool::PoolConnection,
+    postgres::{PgArguments, PgConnection, PgRow},
+    sqlite::{SqliteArguments, SqliteConnection, SqliteRow},
+};
+
+use crate::error::Error;
+
+/// Type of an input column.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Type {
+    Int,
+    Bytes,
+    Text,
+}
+
+/// A statement.
+pub(crate) struct Sql {
+    pub text: &'static str,
+    /// The table it is about, for errors.
+    pub table: &'static str,
+    /// How many leading columns of its rows name the row, for errors.
+    pub key: usize,
+    /// Types of the columns of `{values}` or `{input}`.
+    pub input: &'static [Type],
+}
+
+/// A value to bind.
+#[derive(Clone, Debug)]
+pub(crate) enum Cell {
+    Int(Option<i64>),
+    Bytes(Option<Vec<u8>>),
+    Text(Option<String>),
+}
+
+impl From<i64> for Cell {
+    fn from(value: i64) -> Self {
+        Self::Int(Some(value))
+    }
+}
+impl From<Option<i64>> for Cell {
+    fn from(value: Option<i64>) -> Self {
+        Self::Int(value)
+    }
+}
+impl From<Vec<u8>> for Cell {
+    fn from(value: Vec<u8>) -> Self {
+        Self::Bytes(Some(value))
+    }
+}
+impl From<Option<Vec<u8>>> for Cell {
+    fn from(value: Option<Vec<u8>>) -> Self {
+        Self::Bytes(value)
+    }
+}
+impl From<Digest> for Cell {
+    fn from(value: Digest) -> Self {
+        Self::Bytes(Some(value.0.to_vec()))
+    }
+}
+impl From<&str> for Cell {
+    /// PostgreSQL has no NUL in texts; such a character (only a broken payload has one) becomes U+FFFD.
+    /// Texts that must come back as they were go through [`escape`].
+    fn from(value: &str) -> Self {
+        Self::Text(Some(value.replace('\0', "\u{fffd}")))
+    }
+}
+impl From<Option<&str>> for Cell {
+    fn from(value: Option<&str>) -> Self {
+        value.map_or(Self::Text(None), Self::from)
+    }
+}
+
+/// A text without NUL from which [`unescape`] makes the original: `\` becomes `\\`, NUL becomes `\0`.
+pub(crate) fn escape(text: &str) -> String {
+    if text.contains(['\\', '\0']) {
+        text.replace('\\', "\\\\").replace('\0', "\\0")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// The inverse of [`escape`]; none if the text did not come from it.
+pub(crate) fn unescape(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(char) = chars.next() {
+        out.push(match char {
+            '\\' => match chars.next()? {
+                '0' => '\0',
+                '\\' => '\\',
+                _ => return None,
+            },
+            other => other,
+        });
+    }
+    Some(out)
+}
+
+/// Rows for `{values}` or `{input}`.
+#[derive(Default, Debug)]
+pub(crate) struct Rows {
+    cells: Vec<Cell>,
+    len: usize,
+}
+
+impl Rows {
+    pub fn push<const N: usize>(&mut self, row: [Cell; N]) {
+        self.cells.extend(row);
+        self.len += 1;
+    }
+
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+/// Rows per statement on SQLite, largest first. The largest times the widest table stays below its limit of 32766
+/// bound values.
+const CHUNKS: [usize; 4] = [512, 64, 8, 1];
+
+/// Rows per statement on PostgreSQL: keeps one message below its limit of 1 GiB with bodies of 100 KiB.
+const PG_ROWS: usize = 8192;
+
+#[derive(Clone, Debug)]
+pub(crate) enum Pool {
+    Sqlite {
+        /// One connection: SQLite has one writer at a time, and waiting here is fair.
+        writer: SqlitePool,
+        readers: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+impl Pool {
+    /// A transaction that writes.
+    pub async fn write(&self) -> Result<Tx, Error> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// A transaction that sees one state of the store throughout.
+    pub async fn snapshot(&self) -> Result<Tx, Error> {
+        Ok(match self {
+            Self::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?),
+            Self::Postgres(pool) => Tx::Postgres(
+                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    .await?,
+            ),
+        })
+    }
+
+    /// A connection for one reading statement.
+    pub async fn reader(&self) -> Result<Held, Error> {
+        Ok(match self {
+            Self::Sqlite { readers, .. } => Held::Sqlite(readers.acquire().await?),
+            Self::Postgres(pool) => Held::Postgres(pool.acquire().await?),
+        })
+    }
+
+    /// A connection for one writing statement.
+    pub async fn writer(&self) -> Result<Held, Error> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => Held::Sqlite(writer.acquire().await?),
+            Self::Postgres(pool) => Held::Postgres(pool.acquire().await?),
+        })
+    }
+
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, readers } => {
+                // The writer last: the last connection to close folds the write-ahead log into the database.
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+pub(crate) enum Held {
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+}
+
+impl Held {
+    pub fn conn(&mut self) -> Conn<'_> {
+        match self {
+            Self::Sqlite(conn) => Conn::Sqlite(conn),
+            Self::Postgres(conn) => Conn::Postgres(conn),
+        }
+    }
+}
+
+/// Rolled back when dropped.
+pub(crate) enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Tx {
+    pub fn conn(&mut self) -> Conn<'_> {
+        match self {
+            Self::Sqlite(tx) => Conn::Sqlite(tx),
+            Self::Postgres(tx) => Conn::Postgres(tx),
+        }
+    }
+
+    pub async fn commit(self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await,
+            Self::Postgres(tx) => tx.commit().await,
+        }
+        .map_err(Error::of_commit)
+    }
+}
+
+pub(crate) enum Conn<'c> {
+    Sqlite(&'c mut SqliteConnection),
+    Postgres(&'c mut PgConnection),
+}
+
+/// A row as it comes from either database.
+pub(crate) enum Row<'r> {
+    Sqlite(&'r SqliteRow),
+    Postgres(&'r PgRow),
+}
+
+/// A column that is not what it should be; [`Conn`] adds table and key.
+#[derive(Debug)]
+pub(crate) struct Bad {
+    pub column: &'static str,
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl Bad {
+    pub fn new(
+        column: &'static str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self {
+            column,
+            source: source.into(),
+        }
+    }
+}
+
+macro_rules! get {
+    ($row:expr, $at:expr, $column:expr) => {
+        match $row {
+            Row::Sqlite(row) => row.try_get($at),
+            Row::Postgres(row) => row.try_get($at),
+        }
+        .map_err(|e| Bad::new($column, e))
+    };
+}
+
+impl<'r> Row<'r> {
+    pub fn int(&self, at: usize, column: &'static str) -> Result<i64, Bad> {
+        get!(self, at, column)
+    }
+
+    pub fn opt_int(&self, at: usize, column: &'static str) -> Result<Option<i64>, Bad> {
+        get!(self, at, column)
+    }
+
+    pub fn bytes(&self, at: usize, column: &'static str) -> Result<&'r [u8], Bad> {
+        get!(self, at, column)
+    }
+
+    pub fn opt_bytes(&self, at: usize, column: &'static str) -> Result<Option<&'r [u8]>, Bad> {
+        get!(self, at, column)
+    }
+
+    pub fn text(&self, at: usize, column: &'static str) -> Result<&'r str, Bad> {
+        get!(self, at, column)
+    }
+
+    pub fn opt_text(&self, at: usize, column: &'static str) -> Result<Option<&'r str>, Bad> {
+        get!(self, at, column)
+    }
+
+    pub fn digest(&self, at: usize, column: &'static str) -> Result<Digest, Bad> {
+        <[u8; 16]>::try_from(self.bytes(at, column)?)
+            .map(Digest)
+            .map_err(|e| Bad::new(column, e))
+    }
+
+    /// The first `columns` columns for an error message.
+    fn name(&self, columns: usize) -> String {
+        let parts: Vec<String> = (0..columns)
+            .map(|at| {
+                let (int, bytes) = (self.opt_int(at, ""), self.opt_bytes(at, ""));
+                if let Ok(Some(int)) = int {
+                    int.to_string()
+                } else if let Ok(Some(text)) = self.opt_text(at, "") {
+                    text.to_owned()
+                } else if let Ok(Some(bytes)) = bytes {
+                    bytes.iter().map(|b| format!("{b:02x}")).collect()
+                } else {
+                    "?".to_owned()
+                }
+            })
+            .collect();
+        parts.join(" ")
+    }
+
+    fn corrupt(&self, sql: &Sql, bad: Bad) -> Error {
+        Error::Corrupt {
+            table: sql.table,
+            column: bad.column,
+            key: self.name(sql.key),
+            source: bad.source,
+        }
+    }
+}
+
+macro_rules! arguments {
+    ($kind:ty, $cells:expr) => {{
+        let mut arguments = <$kind>::default();
+        for cell in $cells {
+            match cell {
+                Cell::Int(value) => arguments.add(value),
+                Cell::Bytes(value) => arguments.add(value),
+                Cell::Text(value) => arguments.add(value),
+            }
+            .map_err(sqlx::Error::Encode)?;
+        }
+        arguments
+    }};
+}
+
+macro_rules! collect {
+    ($rows:expr, $kind:path, $sql:expr, $out:expr, $decode:expr) => {
+        for row in &$rows {
+            let row = $kind(row);
+            $out.push($decode(&row).map_err(|bad| row.corrupt($sql, bad))?);
+        }
+    };
+}
+
+impl Conn<'_> {
+    /// Runs a statement with single values and returns how many rows it touched.
+    pub async fn execute(&mut self, sql: &'static Sql, cells: Vec<Cell>) -> Result<u64, Error> {
+        Ok(match self {
+            Self::Sqlite(conn) => sqlx::query_with(sql.text, arguments!(SqliteArguments, cells))
+                .execute(&mut **conn)
+                .await?
+                .rows_affected(),
+            Self::Postgres(conn) => sqlx::query_with(sql.text, arguments!(PgArguments, cells))
+                .execute(&mut **conn)
+                .await?
+                .rows_affected(),
+        })
+    }
+
+    /// Runs a statement over many rows and returns how many rows it touched.
+    pub async fn execute_rows(&mut self, sql: &'static Sql, rows: Rows) -> Result<u64, Error> {
+        let mut touched = 0;
+        let mut cells = rows.cells.into_iter();
+        match self {
+            Self::Sqlite(conn) => {
+                for chunk in chunks(rows.len) {
+                    let chunk_cells = cells.by_ref().take(chunk * sql.input.len());
+                    let arguments = arguments!(SqliteArguments, chunk_cells);
+                    let text = AssertSqlSafe(sqlite_text(sql, chunk));
+                    touched += sqlx::query_with(text, arguments)
+                        .execute(&mut **conn)
+                        .await?
+                        .rows_affected();
+                }
+            }
+            Self::Postgres(conn) => {
+                while cells.len() > 0 {
+                    let arguments = arrays(sql, &mut cells)?;
+                    touched += sqlx::query_with(AssertSqlSafe(postgres_text(sql)), arguments)
+                        .execute(&mut **conn)
+                        .await?
+                        .rows_affected();
+                }
+            }
+        }
+        Ok(touched)
+    }
+
+    /// Reads rows with single values as input.
+    pub async fn fetch<T>(
+        &mut self,
+        sql: &'static Sql,
+        cells: Vec<Cell>,
+        mut decode: impl FnMut(&Row<'_>) -> Result<T, Bad>,
+    ) -> Result<Vec<T>, Error> {
+        let mut out = Vec::new();
+        match self {
+            Self::Sqlite(conn) => {
+                let rows = sqlx::query_with(sql.text, arguments!(SqliteArguments, cells))
+                    .fetch_all(&mut **conn)
+                    .await?;
+                collect!(rows, Row::Sqlite, sql, out, decode);
+            }
+            Self::Postgres(conn) => {
+                let rows = sqlx::query_with(sql.text, arguments!(PgArguments, cells))
+                    .fetch_all(&mut **conn)
+                    .await?;
+                collect!(rows, Row::Postgres, sql, out, decode);
+            }
+        }
+        Ok(out)
+    }
+
+    /// Reads the rows that belong to many input rows.
+    pub async fn fetch_rows<T>(
+        &mut self,
+        sql: &'static Sql,
+        rows: Rows,
+        mut decode: impl FnMut(&Row<'_>) -> Result<T, Bad>,
+    ) -> Result<Vec<T>, Error> {
+        let mut out = Vec::with_capacity(rows.len);
+        let mut cells = rows.cells.into_iter();
+        match self {
+            Self::Sqlite(conn) => {
+                for chunk in chunks(rows.len) {
+                    let chunk_cells = cells.by_ref().take(chunk * sql.input.len());
+                    let arguments = arguments!(SqliteArguments, chunk_cells);
+                    let text = AssertSqlSafe(sqlite_text(sql, chunk));
+                    let found = sqlx::query_with(text, arguments)
+                        .fetch_all(&mut **conn)
+                        .await?;
+                    collect!(found, Row::Sqlite, sql, out, decode);
+                }
+            }
+            Self::Postgres(conn) => {
+                while cells.len() > 0 {
+                    let arguments = arrays(sql, &mut cells)?;
+                    let found = sqlx::query_with(AssertSqlSafe(postgres_text(sql)), arguments)
+                        .fetch_all(&mut **conn)
+                        .await?;
+                    collect!(found, Row::Postgres, sql, out, decode);
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// Sizes of the statements that together carry `rows` rows.
+fn chunks(mut rows: usize) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let size = CHUNKS.into_iter().find(|size| *size <= rows)?;
+        rows -= size;
+        Some(size)
+    })
+}
+
+/// The next rows as one array per column.
+fn arrays(sql: &Sql, cells: &mut std::vec::IntoIter<Cell>) -> Result<PgArguments, Error> {
+    enum Array {
+        Int(Vec<Option<i64>>),
+        Bytes(Vec<Option<Vec<u8>>>),
+        Text(Vec<Option<String>>),
+    }
+    let mut columns: Vec<Array> = sql
+        .input
+        .iter()
+        .map(|of| match of {
+            Type::Int => Array::Int(Vec::new()),
+            Type::Bytes => Array::Bytes(Vec::new()),
+            Type::Text => Array::Text(Vec::new()),
+        })
+        .collect();
+    for _ in 0..PG_ROWS {
+        for column in &mut columns {
+            match (column, cells.next()) {
+                (Array::Int(array), Some(Cell::Int(value))) => array.push(value),
+                (Array::Bytes(array), Some(Cell::Bytes(value))) => array.push(value),
+                (Array::Text(array), Some(Cell::Text(value))) => array.push(value),
+                _ => {
+                    return Err(Error::bug(format!(
+                        "an input row of `{}` does not have the declared columns",
+                        sql.table
+                    )));
+                }
+            }
+        }
+        if cells.len() == 0 {
+            break;
+        }
+    }
+    let mut arguments = PgArguments::default();
+    for column in columns {
+        match column {
+            Array::Int(array) => arguments.add(array),
+            Array::Bytes(array) => arguments.add(array),
+            Array::Text(array) => arguments.add(array),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+type Texts = Mutex<HashMap<(&'static str, usize), Arc<str>>>;
+
+fn remembered(texts: &Texts, sql: &Sql, rows: usize, make: impl FnOnce() -> String) -> Arc<str> {
+    let mut texts = texts.lock().unwrap_or_else(PoisonError::into_inner);
+    texts
+        .entry((sql.text, rows))
+        .or_insert_with(|| make().into())
+        .clone()
+}
+
+fn sqlite_text(sql: &Sql, rows: usize) -> Arc<str> {
+    static TEXTS: LazyLock<Texts> = LazyLock::new(Texts::default);
+    remembered(&TEXTS, sql, rows, || {
+        // Unnumbered: SQLite looks numbered ones up by their names, one after the other.
+        let row = format!("({})", vec!["?"; sql.input.len()].join(","));
+        let values = format!("VALUES {}", vec![row.as_str(); rows].join(","));
+        sql.text
+            .replace("{values}", &values)
+            .replace("{input}", &format!("({values}) AS input"))
+    })
+}
+
+fn postgres_text(sql: &Sql) -> Arc<str> {
+    static TEXTS: LazyLock<Texts> = LazyLock::new(Texts::default);
+    remembered(&TEXTS, sql, 0, || {
+        let numbered = |make: &dyn Fn(usize, Type) -> String| {
+            let parts: Vec<String> = (1..).zip(sql.input).map(|(n, of)| make(n, *of)).collect();
+            parts.join(", ")
+        };
+        let arrays = numbered(&|n, of| {
+            let of = match of {
+                Type::Int => "bigint",
+                Type::Bytes => "bytea",
+                Type::Text => "text",
+            };
+            format!("${n}::{of}[]")
+        });
+        let names = numbered(&|n, _| format!("column{n}"));
+        sql.text
+            .replace("{values}", &format!("SELECT * FROM UNNEST({arrays})"))
+            .replace("{input}", &format!("UNNEST({arrays}) AS input({names})"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_carry_every_row_once() {
+        for rows in [0, 1, 7, 8, 9, 63, 511, 512, 513, 5000] {
+            assert_eq!(chunks(rows).sum::<usize>(), rows);
+        }
+    }
+
+    #[test]
+    fn escaped_texts_come_back_without_nul_between() {
+        for text in ["", "a", "\\", "\\0", "\0", "a\0\\b\\\\0"] {
+            let escaped = escape(text);
+            assert!(!escaped.contains('\0'));
+            assert_eq!(unescape(&escaped).as_deref(), Some(text));
+        }
+        assert_ne!(escape("\0"), escape("\\0"));
+        assert_eq!(unescape("\\"), None);
+    }
+}

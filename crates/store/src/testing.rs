@@ -1,0 +1,312 @@
+//! A PostgreSQL server for tests and benchmarks: the one of `BATON_TEST_POSTGRES`, or one started for this process
+//! from the machine's own binaries.
+
+use std::{
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use crate::{Error, Options, Store};
+
+/// Address of a server to use instead of starting one: `postgres://…`, a user that may create databases.
+pub const SERVER: &str = "BATON_TEST_POSTGRES";
+/// Set to 1: a test that finds no server fails instead of being skipped. So does `CI=true`.
+pub const REQUIRE_ALL: &str = "BATON_REQUIRE_ALL";
+
+/// A server, used by all tests of one process. One that was started here ends with the process: it hangs on a
+/// pipe that closes then, however the process ends.
+#[derive(Debug)]
+pub struct Server {
+    /// Address without a database name: (before the name, after it).
+    address: (String, String),
+    _process: Option<Child>,
+}
+
+/// An empty database of its own for one test; dropped with this value.
+#[derive(Debug)]
+pub struct Database {
+    server: &'static Server,
+    name: String,
+}
+
+/// Why there is no server.
+#[derive(Debug, thiserror::Error)]
+pub enum Missing {
+    #[error("no initdb found in PATH or where systems put it; install PostgreSQL or set {SERVER}")]
+    NoBinaries,
+    #[error(
+        "PostgreSQL refuses to run as root, and there is no user `postgres` or `nobody` to run it as"
+    )]
+    NoUser,
+    #[error("{what} failed")]
+    Failed {
+        what: String,
+        #[source]
+        source: Option<std::io::Error>,
+    },
+}
+
+impl Missing {
+    fn failed(what: &str, source: std::io::Error) -> Self {
+        Self::Failed {
+            what: what.to_owned(),
+            source: Some(source),
+        }
+    }
+}
+
+/// The process's PostgreSQL server. None, after saying so on standard error, if there is none and none is
+/// required: the test should return.
+///
+/// # Panics
+/// If there is none and one is required ([`REQUIRE_ALL`] or `CI`).
+#[must_use]
+pub fn postgres() -> Option<&'static Server> {
+    static FOUND: LazyLock<Result<Server, Missing>> = LazyLock::new(Server::find);
+    match &*FOUND {
+        Ok(server) => Some(server),
+        Err(why) => {
+            let set = |name: &str, value: &str| std::env::var(name).is_ok_and(|v| v == value);
+            assert!(
+                !set("CI", "true") && !set(REQUIRE_ALL, "1"),
+                "PostgreSQL is required here and missing: {why:?}"
+            );
+            eprintln!("SKIPPED: the PostgreSQL half of this test does not run: {why}");
+            None
+        }
+    }
+}
+
+/// A store in a new SQLite file in a folder that lives as long as the guard.
+///
+/// # Errors
+/// If it cannot be created.
+pub async fn sqlite_store(options: &Options) -> Result<(Store, tempfile::TempDir), Error> {
+    let folder = tempfile::tempdir().map_err(sqlx::Error::Io)?;
+    let store = Store::open_sqlite(&folder.path().join("baton.db"), options).await?;
+    store.migrate().await?;
+    Ok((store, folder))
+}
+
+/// A store in a new PostgreSQL database that lives as long as the guard.
+///
+/// # Errors
+/// If it cannot be created.
+pub async fn postgres_store(
+    server: &'static Server,
+    options: &Options,
+) -> Result<(Store, Database), Error> {
+    let database = server.database().await?;
+    let store = Store::open(&database.address(), options).await?;
+    store.migrate().await?;
+    Ok((store, database))
+}
+
+impl Server {
+    fn find() -> Result<Self, Missing> {
+        match std::env::var(SERVER) {
+            Ok(address) => {
+                // postgres://user:password@host:port/name?options
+                let (base, options) = address
+                    .split_once('?')
+                    .map_or((address.as_str(), String::new()), |(base, options)| {
+                        (base, format!("?{options}"))
+                    });
+                let authority = base.find("://").map_or(0, |at| at + 3);
+                let end = base
+                    .get(authority..)
+                    .and_then(|rest| rest.find('/'))
+                    .map_or(base.len(), |at| authority + at);
+                Ok(Self {
+                    address: (format!("{}/", &base[..end]), options),
+                    _process: None,
+                })
+            }
+            Err(_) => Self::start(),
+        }
+    }
+
+    /// Starts a server that listens on a socket in a temporary folder only. It does not wait for the disk; a
+    /// benchmark sets `synchronous_commit` and `fsync` by [`SERVER`].
+    fn start() -> Result<Self, Missing> {
+        let initdb = find_binary("initdb").ok_or(Missing::NoBinaries)?;
+        let server = find_binary("postgres").ok_or(Missing::NoBinaries)?;
+        // Short: a socket's path has at most about 100 characters.
+        let folder = tempfile::Builder::new()
+            .prefix("baton-pg-")
+            .tempdir()
+            .map_err(|e| Missing::failed("creating a temporary folder", e))?
+            .keep();
+        let user = other_user()?;
+        if let Some((uid, gid)) = user {
+            std::os::unix::fs::chown(&folder, Some(uid), Some(gid))
+                .map_err(|e| Missing::failed("giving the temporary folder away", e))?;
+        }
+        let data = folder.join("data");
+        let mut init = as_user(Command::new(&initdb), user);
+        init.arg("--pgdata")
+            .arg(&data)
+            .args(["--username=postgres", "--auth=trust", "--no-sync"])
+            .args(["--encoding=UTF8", "--no-locale"])
+            .current_dir(&folder)
+            .stdout(Stdio::null());
+        let status = init
+            .status()
+            .map_err(|e| Missing::failed("running initdb", e))?;
+        if !status.success() {
+            return Err(Missing::Failed {
+                what: format!("initdb ({status})"),
+                source: None,
+            });
+        }
+        // The shell ends the server and removes its folder when its standard input closes, which it does when this
+        // process ends.
+        let script = r#"
+            "$1" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c synchronous_commit=off \
+                -c full_page_writes=off -c max_connections=200 -c logging_collector=off \
+                < /dev/null > "$2/log" 2>&1 &
+            read -r _
+            kill -QUIT $!
+            wait $!
+            cd / && rm -rf "$2"
+        "#;
+        let mut shell = as_user(Command::new("sh"), user);
+        shell
+            .args(["-c", script, "sh"])
+            .arg(&server)
+            .arg(&folder)
+            .current_dir(&folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let process = shell
+            .spawn()
+            .map_err(|e| Missing::failed("starting postgres", e))?;
+        let socket = folder.display().to_string().replace('/', "%2F");
+        Ok(Self {
+            address: (
+                "postgres://postgres@localhost/".to_owned(),
+                format!("?host={socket}"),
+            ),
+            _process: Some(process),
+        })
+    }
+
+    fn address(&self, database: &str) -> String {
+        format!("{}{database}{}", self.address.0, self.address.1)
+    }
+
+    /// A new, empty database. Waits until a server that was just started answers.
+    ///
+    /// # Errors
+    /// If the server does not answer for 30 seconds, or refuses.
+    pub async fn database(&'static self) -> Result<Database, Error> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "baton_test_{}_{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        // The pool tries again while the server starts.
+        let store = Store::open(&self.address("postgres"), &one_connection()).await?;
+        store.raw(&format!("CREATE DATABASE {name}")).await?;
+        store.close().await;
+        Ok(Database { server: self, name })
+    }
+}
+
+impl Database {
+    /// `postgres://…` of this database.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.server.address(&self.name)
+    }
+}
+
+impl Drop for Database {
+    /// On a server of its own there is nothing to do, it goes away with the process.
+    fn drop(&mut self) {
+        if self.server._process.is_some() {
+            return;
+        }
+        let (address, name) = (self.server.address("postgres"), self.name.clone());
+        // A test's runtime cannot wait in a drop, a thread's own can.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(sqlx::Error::Io)?;
+            runtime.block_on(async {
+                let store = Store::open(&address, &one_connection()).await?;
+                store
+                    .raw(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+                    .await
+            })
+        });
+        if !matches!(dropped.join(), Ok(Ok(()))) {
+            eprintln!("the test database {} is left behind", self.name);
+        }
+    }
+}
+
+fn one_connection() -> Options {
+    Options {
+        connections: Some(1),
+        ..Options::default()
+    }
+}
+
+/// The newest PostgreSQL's program of this name.
+fn find_binary(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut versions: Vec<(u32, PathBuf)> = Vec::new();
+    for parent in ["/usr/lib/postgresql", "/usr/local/opt", "/opt/homebrew/opt"] {
+        let Ok(entries) = std::fs::read_dir(parent) else {
+            continue;
+        };
+        for entry in entries.flatten() {
+            let number = entry
+                .file_name()
+                .to_string_lossy()
+                .trim_start_matches("postgresql@")
+                .parse();
+            if let Ok(number) = number {
+                versions.push((number, entry.path().join("bin")));
+            }
+        }
+    }
+    versions.sort_unstable();
+    let newest_first = versions.into_iter().rev().map(|(_, folder)| folder);
+    newest_first
+        .chain(std::env::split_paths(&path))
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+}
+
+/// Whom to run as instead, if this is root: PostgreSQL refuses root.
+fn other_user() -> Result<Option<(u32, u32)>, Missing> {
+    fn id(args: &[&str]) -> Option<u32> {
+        let output = Command::new("id").args(args).output().ok()?;
+        String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+    }
+    if id(&["-u"]) != Some(0) {
+        return Ok(None);
+    }
+    ["postgres", "nobody"]
+        .into_iter()
+        .find_map(|user| Some((id(&["-u", user])?, id(&["-g", user])?)))
+        .map(Some)
+        .ok_or(Missing::NoUser)
+}
+
+fn as_user(mut command: Command, user: Option<(u32, u32)>) -> Command {
+    use std::os::unix::process::CommandExt as _;
+    if let Some((uid, gid)) = user {
+        command.uid(uid).gid(gid);
+    }
+    command
+}
