@@ -58,3 +58,24 @@ fn key(text: &str) -> CompactString {
     close(&mut word);
     key
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::{TABLE, alpha2, key};
+
+    #[test]
+    fn every_code_and_name_of_the_table_means_one_country() {
+        let mut owners = BTreeMap::new();
+        for line in TABLE.lines() {
+            let code = &line[..2];
+            for word in line.split('|') {
+                assert_eq!(alpha2(word), Some(code), "{word}");
+                let owner = owners.entry(key(word)).or_insert(code);
+                assert_eq!(*owner, code, "{word}");
+            }
+        }
+        assert_eq!(TABLE.lines().count(), 250, "ISO 3166-1, and Kosovo");
+    }
+}

@@ -37,6 +37,9 @@ pub(super) fn phone(text: &str, region: Option<&str>) -> (Value, Seen) {
     if !(3..=MOST_DIGITS + 5).contains(&count) {
         return (Value::text(text), Seen::Invalid);
     }
+    if is_settled(&digits) {
+        return (join(&digits, extension), Seen::Value);
+    }
     match e164(&digits, region) {
         Some(number) => (join(&number, extension), Seen::Value),
         None => (join(&digits, extension), Seen::Doubtful),
@@ -59,7 +62,8 @@ fn is_settled(text: &str) -> bool {
     if !(8..=MOST_DIGITS).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return false;
     }
-    let Some((code, national)) = digits.split_at_checked(code_length(digits)) else {
+    let Some((code, national)) = code_length(digits).and_then(|n| digits.split_at_checked(n))
+    else {
         return false;
     };
     match code {
@@ -67,23 +71,39 @@ fn is_settled(text: &str) -> bool {
         "7" => national.len() == 10 && !national.starts_with('0'),
         // Plans whose trunk prefix is another digit than 0, or that keep a leading one.
         "36" | "52" | "54" | "55" | "370" | "375" | "992" | "993" | "996" | "998" => false,
-        _ if code.starts_with('0') => false,
         _ => !national.starts_with('0') && national.len() >= 6,
     }
 }
 
-/// Digits of the country calling code, by the zones that ITU-T E.164 lays out.
-fn code_length(digits: &str) -> usize {
+/// Digits of the country calling code, by the zones of ITU-T E.164; none for codes that no country has.
+fn code_length(digits: &str) -> Option<usize> {
     match digits.as_bytes() {
-        [b'1' | b'7', ..] => 1,
+        [b'1' | b'7', ..] => Some(1),
         [b'2', b'0' | b'7', ..]
         | [b'3', b'0'..=b'4' | b'6' | b'9', ..]
         | [b'4', b'0' | b'1' | b'3'..=b'9', ..]
         | [b'5', b'1'..=b'8', ..]
         | [b'6', b'0'..=b'6', ..]
         | [b'8', b'1' | b'2' | b'4' | b'6', ..]
-        | [b'9', b'0'..=b'5' | b'8', ..] => 2,
-        _ => 3,
+        | [b'9', b'0'..=b'5' | b'8', ..] => Some(2),
+        [b'2', b'1', b'1'..=b'3' | b'6' | b'8', ..]
+        | [b'2', b'2' | b'3' | b'4' | b'6', _, ..]
+        | [b'2', b'5', b'0'..=b'8', ..]
+        | [b'2', b'9', b'0' | b'1' | b'7'..=b'9', ..]
+        | [b'3', b'5', _, ..]
+        | [b'3', b'7', b'0'..=b'8', ..]
+        | [b'3', b'8', b'0'..=b'3' | b'5'..=b'7' | b'9', ..]
+        | [b'4', b'2', b'0' | b'1' | b'3', ..]
+        | [b'5', b'0' | b'9', _, ..]
+        | [b'6', b'7', b'0' | b'2'..=b'9', ..]
+        | [b'6', b'8', b'0'..=b'3' | b'5'..=b'9', ..]
+        | [b'6', b'9', b'0'..=b'2', ..]
+        | [b'8', b'5', b'0' | b'2' | b'3' | b'5' | b'6', ..]
+        | [b'8', b'8', b'0' | b'6', ..]
+        | [b'9', b'6', b'0'..=b'8', ..]
+        | [b'9', b'7', b'0'..=b'7', ..]
+        | [b'9', b'9', b'2'..=b'6' | b'8', ..] => Some(3),
+        _ => None,
     }
 }
 
@@ -138,7 +158,7 @@ fn dialled(body: &str) -> Option<CompactString> {
         }
     }
     // "+0049": somebody wrote both.
-    if let Some(rest) = out.strip_prefix("+00") {
+    while let Some(rest) = out.strip_prefix("+00") {
         out = format_compact!("+{rest}");
     }
     (out.len() > 1).then_some(out)
@@ -206,4 +226,24 @@ fn read_once(digits: &str, region: Option<&str>) -> Option<CompactString> {
     (FEWEST_DIGITS..=MOST_DIGITS)
         .contains(&(text.len() - 1))
         .then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{is_settled, read_once};
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn the_short_way_agrees_with_the_library(text in "[+][1-9][0-9]{7,14}") {
+            if is_settled(&text)
+                && let Some(read) = read_once(&text, None)
+            {
+                prop_assert_eq!(read.as_str(), text.as_str());
+            }
+        }
+    }
 }

@@ -295,3 +295,21 @@ proptest! {
         prop_assert!(change.time <= super::world::ARRIVAL.plus(300_000));
     }
 }
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    #[test]
+    fn a_phone_number_that_is_understood_is_the_same_number_in_every_region(
+        text in prop_oneof!["[+]?[0-9]{1,20}", "[+]?(00|011|0)?[1-9][0-9]{4,14}( ?x[0-9]{1,4})?"],
+        here in place(),
+        there in place(),
+    ) {
+        let rule = rule(FieldType::Phone);
+        let mapped = MappedField::plain("field");
+        let (value, seen) = canonicalise(&Raw::text(&text), &rule, &mapped, &here);
+        if seen == Seen::Value {
+            let again = canonicalise(&Raw::from_json(&value.to_json()), &rule, &mapped, &there);
+            prop_assert_eq!(again, (value, seen));
+        }
+    }
+}
