@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use crate::{
     claim::{Claim, Claims, Eligibility, Why},
     consent,
+    explain::of_verdict,
     id::RecordKey,
     name::Name,
     rules::{Expr, FieldRule, FieldType, Rules, Strategy},
@@ -38,6 +39,8 @@ pub fn subject_of(field: Name, state: &State, rules: &Rules) -> Subject {
 pub struct Judgement {
     pub golden: Vec<(Name, Golden)>,
     pub until: Option<Millis>,
+    /// The account of each field whose golden value changes by this.
+    pub changed: Vec<(Name, crate::wire::Explanation)>,
 }
 
 /// Judges a subject. Derived and following fields read golden values, so they are judged after the others
@@ -51,9 +54,17 @@ pub fn judge(state: &State, subject: Subject, rules: &Rules, at: Millis) -> Judg
             };
             let verdict = field_verdict(state, field, rule, rules, at);
             let until = earliest(verdict.until, lock_end(state, field, at));
+            let golden = golden_of(&verdict, 0, rules);
+            let changed = is_news(state, field, &golden).then(|| {
+                (
+                    field,
+                    of_verdict(state, field, 0, &verdict, &rule.strategy, rules),
+                )
+            });
             Judgement {
-                golden: vec![(field, golden_of(&verdict, 0, rules))],
+                golden: vec![(field, golden)],
                 until,
+                changed: changed.into_iter().collect(),
             }
         }
         Subject::Group(name) => {
@@ -79,24 +90,39 @@ pub fn judge(state: &State, subject: Subject, rules: &Rules, at: Millis) -> Judg
                 None => court.judge(&group.strategy),
             };
             let mut until = verdict.until;
-            let golden = group.fields.iter().enumerate().map(|(at_member, field)| {
+            let mut judgement = Judgement::default();
+            for (member, field) in group.fields.iter().enumerate() {
                 until = earliest(until, lock_end(state, *field, at));
-                let locked = value_lock(state, *field, at);
-                let golden = match locked {
-                    Some(value) => Golden {
+                let golden = value_lock(state, *field, at).map_or_else(
+                    || golden_of(&verdict, member, rules),
+                    |value| Golden {
                         value: value.clone(),
                         decided: true,
                         rule_version: rules.version.clone(),
                         ..Golden::default()
                     },
-                    None => golden_of(&verdict, at_member, rules),
-                };
-                (*field, golden)
-            });
-            let golden = golden.collect();
-            Judgement { golden, until }
+                );
+                if is_news(state, *field, &golden) {
+                    let account =
+                        of_verdict(state, *field, member, &verdict, &group.strategy, rules);
+                    judgement.changed.push((*field, account));
+                }
+                judgement.golden.push((*field, golden));
+            }
+            judgement.until = until;
+            judgement
         }
     }
+}
+
+/// Whether this golden value says something else than the one known so far.
+fn is_news(state: &State, field: Name, golden: &Golden) -> bool {
+    state
+        .golden
+        .get(&field)
+        .map_or(!golden.value.is_blank(), |before| {
+            before.value != golden.value
+        })
 }
 
 /// The verdict on one field: lock, consent, derived, follow, or its strategy.

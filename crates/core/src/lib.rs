@@ -2,11 +2,15 @@
 //!
 //! A change flows `decode → normalise → identify → apply`; see [`book::Book::settle`] for the line that reads so.
 
+pub mod answer;
+pub mod apply;
 pub mod book;
 pub mod canon;
 pub mod change;
 pub mod claim;
 pub mod consent;
+pub mod effects;
+pub mod explain;
 pub mod id;
 pub mod identify;
 pub mod input;
@@ -14,6 +18,7 @@ pub mod judge;
 pub mod name;
 pub mod normalise;
 pub mod order;
+pub mod plan;
 pub mod render;
 pub mod rules;
 pub mod state;

@@ -52,6 +52,8 @@ pub struct State {
     pub wake: Option<Millis>,
     /// Group tuples that rest before they are written, until then.
     pub settling: BTreeMap<Name, Millis>,
+    /// Fields and groups whose answer can change by time alone, and when.
+    pub due: BTreeMap<Name, Millis>,
 }
 
 impl State {
@@ -78,6 +80,7 @@ impl State {
             archived: false,
             wake: None,
             settling: BTreeMap::new(),
+            due: BTreeMap::new(),
         }
     }
 
@@ -349,6 +352,8 @@ pub struct Delivery {
     pub refused_record: Option<(u64, CompactString)>,
     /// Fields that may differ from golden here; emptied as they are found in sync.
     pub pending: BTreeSet<Name>,
+    /// A delete was sent; nothing else is written here any more.
+    pub deleted: bool,
     /// After a failure: attempts so far and when to try again.
     pub retry: Option<(u32, Millis)>,
 }

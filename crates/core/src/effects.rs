@@ -1,0 +1,101 @@
+//! What an `apply` asks the shell to do.
+
+use crate::{
+    book::{OutBody, OutMessage, OutTopic, Parked, ParkedCode},
+    change::Outcome,
+    id::{Digest, RecordKey},
+    name::Name,
+    state::State,
+    time::Millis,
+    wire,
+};
+
+/// The result of one `apply`, beside the changed state.
+#[derive(Debug)]
+pub struct Transition {
+    pub outcome: Outcome,
+    /// It belongs into the ledger (a duplicate that moved nothing does not).
+    pub recorded: bool,
+    pub effects: Effects,
+}
+
+/// Effects in the order in which they arose.
+#[derive(Debug, Default)]
+pub struct Effects {
+    pub messages: Vec<OutMessage>,
+    pub parked: Vec<Parked>,
+    pub unparked: Vec<Digest>,
+    /// Records that became linked, by a create's answer or a conversion.
+    pub linked: Vec<RecordKey>,
+    /// Fields whose golden value changed.
+    pub changed: Vec<Name>,
+    pub violations: Vec<&'static str>,
+}
+
+impl Effects {
+    pub fn command(&mut self, state: &State, at: Millis, command: wire::Command) {
+        // One record's commands stay in order: the key is the record, or the entity while there is none.
+        let key = command.id.as_ref().map_or_else(
+            || state.id.to_string(),
+            |id| format!("{}:{}", command.object, id),
+        );
+        self.messages.push(OutMessage {
+            topic: OutTopic::Commands(command.system),
+            key: key.into(),
+            cause: Digest::of(&[command.command_id.as_bytes()]),
+            body: OutBody::Command(command),
+            at,
+        });
+    }
+
+    /// Puts something before a steward. The id is made of what it is about, so that the same matter stands once.
+    pub fn park(
+        &mut self,
+        state: &State,
+        code: ParkedCode,
+        record: Option<&RecordKey>,
+        field: Option<Name>,
+        at: Millis,
+        why: String,
+    ) {
+        self.parked.push(Parked {
+            id: parked_id(state, code, record, field),
+            code,
+            at,
+            entity: Some(state.id),
+            record: record.cloned(),
+            field,
+            candidates: Vec::new(),
+            why,
+            change: None,
+        });
+    }
+
+    pub fn unpark(
+        &mut self,
+        state: &State,
+        code: ParkedCode,
+        record: Option<&RecordKey>,
+        field: Option<Name>,
+    ) {
+        self.unparked.push(parked_id(state, code, record, field));
+    }
+}
+
+fn parked_id(
+    state: &State,
+    code: ParkedCode,
+    record: Option<&RecordKey>,
+    field: Option<Name>,
+) -> Digest {
+    Digest::of(&[
+        b"parked",
+        code.as_str().as_bytes(),
+        state.id.to_string().as_bytes(),
+        record
+            .map(ToString::to_string)
+            .unwrap_or_default()
+            .as_bytes(),
+        field.map_or("", Name::as_str).as_bytes(),
+    ])
+}
