@@ -2,6 +2,7 @@
 //! from the machine's own binaries.
 
 use std::{
+    io::{BufRead as _, BufReader},
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{
@@ -134,7 +135,7 @@ impl Server {
     /// benchmark sets `synchronous_commit` and `fsync` by [`SERVER`].
     fn start() -> Result<Self, Missing> {
         let initdb = find_binary("initdb").ok_or(Missing::NoBinaries)?;
-        let server = find_binary("postgres").ok_or(Missing::NoBinaries)?;
+        let control = find_binary("pg_ctl").ok_or(Missing::NoBinaries)?;
         // Short: a socket's path has at most about 100 characters.
         let folder = tempfile::Builder::new()
             .prefix("baton-pg-")
@@ -164,28 +165,38 @@ impl Server {
             });
         }
         // The shell ends the server and removes its folder when its standard input closes, which it does when this
-        // process ends.
+        // process ends, however it ends.
         let script = r#"
-            "$1" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c synchronous_commit=off \
-                -c full_page_writes=off -c max_connections=200 -c logging_collector=off \
-                < /dev/null > "$2/log" 2>&1 &
+            trap '' INT TERM HUP
+            "$1" -D "$2/data" -w -t 60 -l "$2/log" start -o "-k $2 -c listen_addresses= -c max_connections=200 \
+                -c fsync=off -c synchronous_commit=off -c full_page_writes=off" > /dev/null && echo ready
             read -r _
-            kill -QUIT $!
-            wait $!
+            "$1" -D "$2/data" -m immediate stop > /dev/null
             cd / && rm -rf "$2"
         "#;
         let mut shell = as_user(Command::new("sh"), user);
         shell
             .args(["-c", script, "sh"])
-            .arg(&server)
+            .arg(&control)
             .arg(&folder)
             .current_dir(&folder)
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let process = shell
-            .spawn()
-            .map_err(|e| Missing::failed("starting postgres", e))?;
+            .stdout(Stdio::piped());
+        let starting = |e| Missing::failed("starting postgres", e);
+        let mut process = shell.spawn().map_err(starting)?;
+        let mut said = String::new();
+        if let Some(out) = &mut process.stdout {
+            BufReader::new(out).read_line(&mut said).map_err(starting)?;
+        }
+        if said.trim() != "ready" {
+            return Err(Missing::Failed {
+                what: format!(
+                    "starting postgres, which said: {}",
+                    std::fs::read_to_string(folder.join("log")).unwrap_or_default()
+                ),
+                source: None,
+            });
+        }
         let socket = folder.display().to_string().replace('/', "%2F");
         Ok(Self {
             address: (
@@ -200,10 +211,10 @@ impl Server {
         format!("{}{database}{}", self.address.0, self.address.1)
     }
 
-    /// A new, empty database. Waits until a server that was just started answers.
+    /// A new, empty database.
     ///
     /// # Errors
-    /// If the server does not answer for 30 seconds, or refuses.
+    /// If the server does not answer or refuses.
     pub async fn database(&'static self) -> Result<Database, Error> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
@@ -211,7 +222,6 @@ impl Server {
             std::process::id(),
             COUNT.fetch_add(1, Ordering::Relaxed)
         );
-        // The pool tries again while the server starts.
         let store = Store::open(&self.address("postgres"), &one_connection()).await?;
         store.raw(&format!("CREATE DATABASE {name}")).await?;
         store.close().await;
