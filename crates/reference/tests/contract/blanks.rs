@@ -107,3 +107,22 @@ fn priority_clears_falls_back_or_holds() {
     assert_eq!(x_under(priority(OnBlank::Fallback), &story), text("map"));
     assert_eq!(x_under(priority(OnBlank::Hold), &story), text("crm"));
 }
+
+#[test]
+fn hold_keeps_the_value_of_the_record_that_was_cleared() {
+    let hold = Strategy::Priority {
+        sources: vec!["crm".into(), "map".into()],
+        on_blank: OnBlank::Hold,
+    };
+    let mut story = Story::default();
+    story.x(crm(), seconds(1), text("crm"), Cause::ManualEdit);
+    story.x(map(), seconds(2), text("map"), Cause::ManualEdit);
+    story.x(crm(), seconds(3), text(""), Cause::ManualEdit);
+    assert_eq!(x_under(hold.clone(), &story), text("crm"));
+    // Nothing to hold where the value had come from Baton: the next source is asked.
+    let mut story = Story::default();
+    story.own(crm(), seconds(1), &[("x", text("map"))]);
+    story.x(map(), seconds(2), text("map"), Cause::ManualEdit);
+    story.x(crm(), seconds(3), text(""), Cause::ManualEdit);
+    assert_eq!(x_under(hold, &story), text("map"));
+}

@@ -89,6 +89,13 @@ fn a_loosening_counts_from_the_earlier_of_event_and_arrival() {
     let mut case = opted_out().case(&rules);
     case.acts.push(act(Actor::Own, 11, 9, "opted_in"));
     assert_eq!(golden_value(&case, "x"), text("opted_out"));
+    // A form whose clock runs ahead: it arrived at 10, whatever it says.
+    let mut story = opted_out();
+    story
+        .x(map(), seconds(11), text("pending"), Cause::OwnForm)
+        .position
+        .arrival = seconds(10);
+    assert_eq!(golden_value(&story.case(&rules), "x"), text("opted_out"));
 }
 
 #[test]
@@ -175,5 +182,37 @@ fn after_an_unmerge_both_keep_the_restriction() {
     split_off.x(stranger(), seconds(5), text("opted_out"), Cause::OwnForm);
     let mut case = story.case(&rules);
     case.formerly = split_off.facts;
+    assert_eq!(golden_value(&case, "x"), text("opted_out"));
+}
+
+#[test]
+fn an_act_on_another_address_or_without_a_word_answers_nothing() {
+    let rules = consent_rules();
+    let mut case = opted_out().case(&rules);
+    case.acts.push(ConsentAct {
+        address: Some(text("other@b.eu")),
+        ..act(Actor::Own, 20, 20, "opted_in")
+    });
+    case.acts.push(act(Actor::Own, 21, 21, "unknown"));
+    assert_eq!(golden_value(&case, "x"), text("opted_out"));
+}
+
+#[test]
+fn a_strangers_bounce_counts_for_the_address_that_bounced_only() {
+    let rules = consent_rules();
+    let mut story = Story::default();
+    story.change(crm(), seconds(1), &[("email", text("new@b.eu"))]);
+    story.x(crm(), seconds(2), text("opted_in"), Cause::OwnForm);
+    let elsewhere = |value| {
+        let mut elsewhere = Story::default();
+        elsewhere.change(stranger(), seconds(1), &[("email", text("a@b.eu"))]);
+        elsewhere.x(stranger(), seconds(5), text(value), Cause::Unknown);
+        elsewhere.change(stranger(), seconds(9), &[("email", text("new@b.eu"))]);
+        elsewhere.facts
+    };
+    let mut case = story.case(&rules);
+    case.others = elsewhere("bounced");
+    assert_eq!(golden_value(&case, "x"), text("opted_in"));
+    case.others = elsewhere("opted_out");
     assert_eq!(golden_value(&case, "x"), text("opted_out"));
 }

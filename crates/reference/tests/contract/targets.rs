@@ -1,6 +1,6 @@
 use baton_core::{
     change::Cause,
-    rules::{Condition, Direction, MappedField, ObjectMapping, Strategy},
+    rules::{Condition, ConsentRule, Direction, MappedField, ObjectMapping, Strategy},
 };
 use baton_reference::{Case, Desired, LeftAlone, Link, desired, golden};
 
@@ -129,4 +129,46 @@ fn a_field_that_is_only_written_makes_no_claim() {
     let mut story = typed(text("map"));
     story.x(crm(), seconds(9), text("crm"), Cause::ManualEdit);
     assert_eq!(golden_value(&story.case(&rules), "x"), text("map"));
+}
+
+#[test]
+fn consent_passes_every_filter() {
+    let mut rules = rules(Strategy::Latest);
+    rules.consents.push(ConsentRule {
+        channel: "email".into(),
+        field: "x".into(),
+        address: "email".into(),
+        states: [].into(),
+    });
+    let story = typed(text("opted_out"));
+    let mut filtered = mapped(|_| ());
+    filtered.filter = vec![Condition::Present("email".into())];
+    let want = wanted(&story.case(&rules), &filtered);
+    assert_eq!(want.map(|w| w.reads), Some(text("opted_out")));
+}
+
+#[test]
+fn one_member_without_a_word_in_the_target_leaves_the_whole_group_alone() {
+    let rules = group_rules(Strategy::Latest);
+    let mut story = Story::default();
+    let address = [
+        ("street", text("S")),
+        ("city", text("C")),
+        ("country", text("FR")),
+    ];
+    story.change(map(), seconds(1), &address);
+    let mut mapping = ObjectMapping::default();
+    for field in ["street", "city", "country"] {
+        mapping
+            .fields
+            .insert(field.into(), MappedField::plain(field));
+    }
+    if let Some(country) = mapping.fields.get_mut("country") {
+        country.closed = true;
+        country.values = [("Germany".into(), "DE".into())].into();
+    }
+    let case = story.case(&rules);
+    let wanted = desired(&case, &golden(&case), &crm(), &mapping);
+    assert_eq!(wanted["city"].left_alone, Some(LeftAlone::GroupRefused));
+    assert_eq!(wanted["country"].left_alone, Some(LeftAlone::NoSuchValue));
 }
