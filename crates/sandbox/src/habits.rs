@@ -36,7 +36,8 @@ pub struct Habits {
     pub truncates: BTreeMap<String, usize>,
     /// Fields that a workflow re-cases after any write, in an event of its own that bears no tag.
     pub recases: BTreeMap<String, Recase>,
-    /// How long after the write that workflow runs. 0: within the write's own transaction, before its answer.
+    /// How long after the write that workflow runs. 0: at once, before the write's answer. Always in an event of
+    /// its own, as automation that runs beside the transaction has it.
     pub workflow_lag: i64,
     /// Picklists: what was written → the label that stands.
     pub labels: BTreeMap<String, BTreeMap<String, String>>,
@@ -65,6 +66,10 @@ pub struct Habits {
     pub fails_per_mille: u32,
     /// Whether an act that changes nothing still raises the stamp and sends an event (EspoCRM does).
     pub events_on_unchanged: bool,
+    /// Whether a merge can be known from its events: the loser's delete then names the winner (Salesforce only).
+    /// Plain change data capture does not tell; installations that need it enrich the event. Where it is not
+    /// told, a merge looks like a delete beside an update.
+    pub tells_merges: bool,
     /// Whether each field's change is an event of its own (HubSpot does; canonical form only).
     pub event_per_field: bool,
     pub delivery: Delivery,
@@ -189,6 +194,7 @@ impl Habits {
             unknown_per_mille: 0,
             fails_per_mille: 0,
             events_on_unchanged: false,
+            tells_merges: true,
             event_per_field: false,
             delivery: Delivery::default(),
         }

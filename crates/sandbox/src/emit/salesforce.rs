@@ -56,9 +56,10 @@ pub fn event(habits: &Habits, what: &Happening<'_>) -> Value {
     );
     match &what.kind {
         Kind::Delete | Kind::Gap => return body.into(),
-        // What the trigger of a losing record sees: which record it was merged into.
         Kind::MergedInto { winner } => {
-            body.insert("MasterRecordId".into(), winner.as_str().into());
+            if habits.tells_merges {
+                body.insert("MasterRecordId".into(), winner.as_str().into());
+            }
             return body.into();
         }
         _ => {}
