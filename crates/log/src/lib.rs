@@ -14,6 +14,11 @@
 //! # }
 //! ```
 
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a test that cannot go on fails")
+)]
+
 mod api;
 mod broker;
 mod config;

@@ -1,4 +1,5 @@
 //! Producing and consuming through librdkafka.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
 

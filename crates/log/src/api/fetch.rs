@@ -13,7 +13,7 @@ use kafka_protocol::messages::{FetchRequest, ResponseKind, TopicName};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Answer, Reply};
+use super::{Answer, Reply, now};
 use crate::broker::Broker;
 use crate::storage::partition::{Bounds, Partition};
 use crate::storage::read::ReadError;
@@ -27,7 +27,7 @@ const BY_ID: i16 = 13;
 pub(super) fn fetch(broker: Arc<Broker>, request: FetchRequest, version: i16) -> Answer {
     if request.session_id != 0 {
         // Sessions are never opened, so there is none to go on with.
-        return Answer::Now(ResponseKind::Fetch(
+        return now(ResponseKind::Fetch(
             FetchResponse::default().with_error_code(ResponseError::FetchSessionIdNotFound.code()),
         ));
     }

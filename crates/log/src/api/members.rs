@@ -11,7 +11,7 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 
-use super::{Answer, Client, client_id, later, text};
+use super::{Answer, Client, client_id, later, now, text};
 use crate::broker::Broker;
 use crate::groups::group::{Join, JoinReply, Refusal, SyncReply};
 use crate::groups::member::{Joined, Protocol, Synced};
@@ -45,11 +45,11 @@ pub(super) fn join(client: &Client, head: &Head, request: JoinGroupRequest) -> A
     let session_timeout = millis(request.session_timeout_ms);
     if request.group_id.is_empty() {
         let error = ResponseError::InvalidGroupId.code();
-        return Answer::Now(not_joined(version, error, request.member_id));
+        return now(not_joined(version, error, request.member_id));
     }
     if !coordinator.allows_session_timeout(session_timeout) {
         let error = ResponseError::InvalidSessionTimeout.code();
-        return Answer::Now(not_joined(version, error, request.member_id));
+        return now(not_joined(version, error, request.member_id));
     }
     let rebalance_timeout = match request.rebalance_timeout_ms {
         ms if ms > 0 => millis(ms),
@@ -76,8 +76,8 @@ pub(super) fn join(client: &Client, head: &Head, request: JoinGroupRequest) -> A
         can_skip_assignment: version >= SKIPS_ASSIGNMENT,
     };
     match coordinator.join(&request.group_id, join) {
-        JoinReply::Now(joined) => Answer::Now(joined_response(joined)),
-        JoinReply::No(refusal, id) => Answer::Now(not_joined(version, code(refusal), text(id))),
+        JoinReply::Now(joined) => now(joined_response(joined)),
+        JoinReply::No(refusal, id) => now(not_joined(version, code(refusal), text(id))),
         JoinReply::Later(receiver) => {
             let member_id = request.member_id;
             later(async move {
@@ -149,8 +149,8 @@ pub(super) fn sync(broker: &Broker, request: SyncGroupRequest) -> Answer {
         assignments,
     );
     match reply {
-        SyncReply::Now(synced) => Answer::Now(synced_response(synced)),
-        SyncReply::No(refusal) => Answer::Now(not_synced(code(refusal))),
+        SyncReply::Now(synced) => now(synced_response(synced)),
+        SyncReply::No(refusal) => now(not_synced(code(refusal))),
         SyncReply::Later(receiver) => later(async move {
             match receiver.await {
                 Ok(Ok(synced)) => synced_response(synced),

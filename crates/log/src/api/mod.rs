@@ -45,10 +45,14 @@ impl From<ResponseKind> for Reply {
 }
 
 pub(crate) enum Answer {
-    Now(ResponseKind),
+    Now(Box<ResponseKind>),
     Later(Pin<Box<dyn Future<Output = Reply> + Send>>),
     /// The client wants none.
     Nothing,
+}
+
+fn now(response: ResponseKind) -> Answer {
+    Answer::Now(Box::new(response))
 }
 
 fn later<F>(work: F) -> Answer
@@ -59,7 +63,7 @@ where
 }
 
 pub(crate) fn newer_api_versions() -> Answer {
-    Answer::Now(cluster::api_versions(
+    now(cluster::api_versions(
         ResponseError::UnsupportedVersion.code(),
     ))
 }
@@ -69,10 +73,10 @@ pub(crate) async fn answer(client: &Client, request: Request) -> Answer {
     let Request { head, body } = request;
     let broker = client.broker.clone();
     match body {
-        Q::ApiVersions(_) => Answer::Now(cluster::api_versions(0)),
-        Q::Metadata(r) => Answer::Now(cluster::metadata(client, &r, head.version)),
-        Q::DescribeCluster(r) => Answer::Now(cluster::describe_cluster(client, &r)),
-        Q::FindCoordinator(r) => Answer::Now(cluster::find_coordinator(client, &r, head.version)),
+        Q::ApiVersions(_) => now(cluster::api_versions(0)),
+        Q::Metadata(r) => now(cluster::metadata(client, &r, head.version)),
+        Q::DescribeCluster(r) => now(cluster::describe_cluster(client, &r)),
+        Q::FindCoordinator(r) => now(cluster::find_coordinator(client, &r, head.version)),
         Q::Produce(r) => produce::produce(broker, r).await,
         Q::Fetch(r) => fetch::fetch(broker, r, head.version),
         Q::InitProducerId(r) => blocking(move || produce::init_producer_id(&broker, &r)).await,
@@ -83,20 +87,20 @@ pub(crate) async fn answer(client: &Client, request: Request) -> Answer {
         Q::CreateTopics(r) => blocking(move || topics::create(&broker, r)).await,
         Q::DeleteTopics(r) => later(topics::delete(broker, r, head.version)),
         Q::CreatePartitions(r) => blocking(move || topics::add_partitions(&broker, r)).await,
-        Q::DescribeConfigs(r) => Answer::Now(configs::describe(&broker, &r)),
+        Q::DescribeConfigs(r) => now(configs::describe(&broker, &r)),
         Q::AlterConfigs(r) => blocking(move || configs::alter(&broker, r)).await,
         Q::IncrementalAlterConfigs(r) => {
             blocking(move || configs::alter_incrementally(&broker, r)).await
         }
         Q::JoinGroup(r) => members::join(client, &head, r),
         Q::SyncGroup(r) => members::sync(&broker, r),
-        Q::Heartbeat(r) => Answer::Now(members::heartbeat(&broker, &r)),
-        Q::LeaveGroup(r) => Answer::Now(members::leave(&broker, r, head.version)),
+        Q::Heartbeat(r) => now(members::heartbeat(&broker, &r)),
+        Q::LeaveGroup(r) => now(members::leave(&broker, r, head.version)),
         Q::OffsetCommit(r) => later(groups::commit(broker, r)),
-        Q::OffsetFetch(r) => Answer::Now(groups::committed(&broker, &r, head.version)),
+        Q::OffsetFetch(r) => now(groups::committed(&broker, &r, head.version)),
         Q::OffsetDelete(r) => later(groups::delete_offsets(broker, r)),
-        Q::ListGroups(r) => Answer::Now(groups::list(&broker, &r)),
-        Q::DescribeGroups(r) => Answer::Now(groups::describe(&broker, r)),
+        Q::ListGroups(r) => now(groups::list(&broker, &r)),
+        Q::DescribeGroups(r) => now(groups::describe(&broker, r)),
         Q::DeleteGroups(r) => later(groups::delete(broker, r)),
         // Only what `wire::versions` lists gets here.
         _ => Answer::Nothing,
@@ -109,7 +113,7 @@ where
     F: FnOnce() -> ResponseKind + Send + 'static,
 {
     match tokio::task::spawn_blocking(work).await {
-        Ok(response) => Answer::Now(response),
+        Ok(response) => now(response),
         Err(_) => Answer::Nothing,
     }
 }

@@ -113,10 +113,6 @@ impl Coordinator {
         self.groups().get_mut(group).map(f)
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "they are the fields of the request"
-    )]
     pub(crate) fn sync_group(
         &self,
         group: &str,

@@ -145,7 +145,7 @@ async fn write_answers(
 ) -> Result<(), Closed> {
     while let Some(next) = pending.recv().await {
         let reply = match next.answer {
-            Answer::Now(response) => api::Reply::from(response),
+            Answer::Now(response) => api::Reply::from(*response),
             Answer::Later(work) => work.await,
             Answer::Nothing => continue,
         };

@@ -210,7 +210,7 @@ impl Partition {
                 let superseded = newest
                     .get(&hasher.hash_one(key))
                     .is_some_and(|newer| *newer > offset);
-                !superseded && !(drop_tombstones && record.value.is_none())
+                !(superseded || drop_tombstones && record.value.is_none())
             });
             let written = match &kept {
                 Kept::All => out.write_all(bytes),

@@ -11,6 +11,9 @@ pub(crate) mod records;
 pub(crate) mod segment;
 pub(crate) mod topic;
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::path::{Path, PathBuf};
 

@@ -14,6 +14,8 @@ use rdkafka::message::{Message, OwnedMessage};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Offset, TopicPartitionList};
 
+pub mod raw;
+
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Running {

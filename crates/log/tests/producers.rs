@@ -1,0 +1,108 @@
+//! Idempotent producers: each batch is stored once, whatever is sent again.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::{InitProducerIdRequest, TransactionalId};
+use kafka_protocol::protocol::StrBytes;
+use rdkafka::Offset;
+use support::raw::{Raw, batch};
+use support::*;
+
+fn init(raw: &mut Raw) -> i64 {
+    let response = raw.ask(
+        &InitProducerIdRequest::default().with_transactional_id(None),
+        4,
+    );
+    assert_eq!(response.error_code, 0);
+    response.producer_id.0
+}
+
+#[tokio::test]
+async fn a_duplicate_batch_is_acknowledged_once_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path()).await;
+    create(&log, "t", 1, &[]).await;
+    let mut raw = Raw::connect(&log);
+    let id = init(&mut raw);
+    assert_eq!(
+        raw.produce("t", batch(id, 0, 0, &["a", "b"])).base_offset,
+        0
+    );
+    assert_eq!(raw.produce("t", batch(id, 0, 2, &["c"])).base_offset, 2);
+    let again = raw.produce("t", batch(id, 0, 0, &["a", "b"]));
+    assert_eq!((again.error_code, again.base_offset), (0, 0));
+    log.shutdown().await.unwrap();
+
+    let log = open(dir.path()).await;
+    let mut raw = Raw::connect(&log);
+    let again = raw.produce("t", batch(id, 0, 2, &["c"]));
+    assert_eq!((again.error_code, again.base_offset), (0, 2));
+    assert_eq!(raw.produce("t", batch(id, 0, 3, &["d"])).base_offset, 3);
+    let got = read_from(&log, "t", 0, Offset::Beginning, 4);
+    let payloads: Vec<&str> = got.iter().map(|(_, _, p)| p.as_str()).collect();
+    assert_eq!(payloads, ["a", "b", "c", "d"]);
+    // A new producer gets an id that was never given before.
+    assert!(init(&mut raw) > id);
+}
+
+#[tokio::test]
+async fn a_gap_in_the_sequence_and_an_old_epoch_are_refused() {
+    let running = start().await;
+    create(&running.log, "t", 1, &[]).await;
+    let mut raw = Raw::connect(&running.log);
+    raw.produce("t", batch(5, 1, 0, &["a"]));
+    let gap = raw.produce("t", batch(5, 1, 2, &["c"]));
+    assert_eq!(
+        gap.error_code,
+        ResponseError::OutOfOrderSequenceNumber.code()
+    );
+    let old = raw.produce("t", batch(5, 0, 1, &["b"]));
+    assert_eq!(old.error_code, ResponseError::InvalidProducerEpoch.code());
+}
+
+#[tokio::test]
+async fn a_damaged_batch_is_refused() {
+    let running = start().await;
+    create(&running.log, "t", 1, &[]).await;
+    let mut raw = Raw::connect(&running.log);
+    let whole = batch(-1, -1, -1, &["hello"]);
+    let mut damaged = BytesMut::from(&whole[..]);
+    let last = damaged.len() - 2;
+    damaged[last] ^= 1;
+    for (bytes, error) in [
+        (damaged.freeze(), ResponseError::CorruptMessage),
+        (
+            whole.slice(..whole.len() - 1),
+            ResponseError::CorruptMessage,
+        ),
+        (Bytes::new(), ResponseError::InvalidRecord),
+        (
+            [whole.clone(), whole.clone()].concat().into(),
+            ResponseError::InvalidRecord,
+        ),
+    ] {
+        assert_eq!(raw.produce("t", bytes).error_code, error.code());
+    }
+    assert_eq!(raw.produce("t", whole).base_offset, 0);
+}
+
+#[tokio::test]
+async fn a_compacted_topic_refuses_records_without_a_key() {
+    let running = start().await;
+    create(&running.log, "t", 1, &[("cleanup.policy", "compact")]).await;
+    let mut raw = Raw::connect(&running.log);
+    let refused = raw.produce("t", batch(-1, -1, -1, &["no key"]));
+    assert_eq!(refused.error_code, ResponseError::InvalidRecord.code());
+}
+
+#[tokio::test]
+async fn transactions_are_refused_rather_than_half_kept() {
+    let running = start().await;
+    let mut raw = Raw::connect(&running.log);
+    let id = TransactionalId(StrBytes::from_static_str("tx"));
+    let request = InitProducerIdRequest::default().with_transactional_id(Some(id));
+    assert_ne!(raw.ask(&request, 4).error_code, 0);
+}
