@@ -14,7 +14,7 @@ use crate::{
     Item, MAX_FIELDS, Message,
     error::{Code, DecodeError, Place, nearest, shown},
     instant,
-    json::{Reader, repeated},
+    json::Reader,
 };
 
 const MEMBERS: [&str; 18] = [
@@ -199,10 +199,14 @@ fn finish(
     let class = draft.class.as_deref().or(defaults.class.as_deref());
     let name = class.unwrap_or("delta");
     let mut fields = draft.fields;
-    let names = |fields: &[RawField]| {
-        repeated(fields.iter().map(|f| f.name.as_str())).map(|name| shown(name).to_owned())
-    };
-    if let Some(name) = names(&fields) {
+    if !fields.is_sorted_by(|a, b| a.name <= b.name) {
+        fields.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+    let twice = fields.windows(2).find_map(|pair| match pair {
+        [a, b] if a.name == b.name => Some(shown(&a.name)),
+        _ => None,
+    });
+    if let Some(name) = twice {
         let what = format!("field `{name}` comes twice");
         return Err(DecodeError::new(Code::RepeatedMember, place, what));
     }
@@ -244,26 +248,33 @@ fn finish(
     })
 }
 
-/// Marks the fields named in `cleared`, which may also stand in `fields` as blanks.
+/// Marks the fields named in `cleared`, which may also stand in `fields` as blanks. The fields stay in order.
 fn clear(
     fields: &mut Vec<RawField>,
     cleared: Vec<CompactString>,
     place: &Place<'_>,
 ) -> Result<(), DecodeError> {
     for name in cleared {
-        match fields.iter_mut().find(|f| f.name == name) {
-            Some(field) if is_blank(&field.value) => field.cleared = true,
-            Some(_) => {
+        match fields.binary_search_by(|f| f.name.cmp(&name)) {
+            Ok(at) if fields.get(at).is_some_and(|f| is_blank(&f.value)) => {
+                if let Some(field) = fields.get_mut(at) {
+                    field.cleared = true;
+                }
+            }
+            Ok(_) => {
                 let what = format!("field `{}` is cleared and has a value", shown(&name));
                 let here = place.member("cleared");
                 return Err(DecodeError::new(Code::Contradiction, here, what));
             }
-            None => fields.push(RawField {
-                name,
-                value: Raw::Null,
-                before: None,
-                cleared: true,
-            }),
+            Err(at) => fields.insert(
+                at,
+                RawField {
+                    name,
+                    value: Raw::Null,
+                    before: None,
+                    cleared: true,
+                },
+            ),
         }
     }
     Ok(())
@@ -275,7 +286,8 @@ fn attach(
     place: &Place<'_>,
 ) -> Result<(), DecodeError> {
     for (name, value) in before {
-        match fields.iter_mut().find(|f| f.name == name) {
+        let at = fields.binary_search_by(|f| f.name.as_str().cmp(&name));
+        match at.ok().and_then(|at| fields.get_mut(at)) {
             Some(field) if field.before.is_none() => field.before = Some(value),
             Some(_) => {
                 let what = format!("field `{}` comes twice", shown(&name));

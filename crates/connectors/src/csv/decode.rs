@@ -37,7 +37,7 @@ pub(crate) fn decode(text: &str, message: &Message<'_>) -> Result<Vec<Item>, Dec
         if row.iter().all(<[u8]>::is_empty) {
             continue;
         }
-        let line = row.position().map_or(0, ::csv::Position::line);
+        let line = row.position().map_or(0, |at| first_line(text, at));
         out.push(match record(&header, id, &row, line) {
             Ok(mut change) => {
                 change.object = message.object.map(Into::into);
@@ -65,6 +65,14 @@ fn checked(header: &[String], object: Option<&str>) -> Result<usize, DecodeError
         let what = "no column of the header is the record's id (`id`, `Record ID`, `Contact ID`)";
         DecodeError::new(Code::MissingId, "line 1", what)
     })
+}
+
+/// The line a row begins on; the reader's own position lies before the blank lines that it skips.
+fn first_line(text: &str, at: &::csv::Position) -> u64 {
+    let from = usize::try_from(at.byte()).unwrap_or(usize::MAX);
+    let rest = text.as_bytes().get(from..).unwrap_or_default();
+    let breaks = rest.iter().take_while(|b| matches!(b, b'\r' | b'\n'));
+    breaks.fold(at.line(), |line, b| line + u64::from(*b == b'\n'))
 }
 
 fn record(

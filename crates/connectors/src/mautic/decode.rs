@@ -10,7 +10,7 @@ use baton_core::{
     change::{Class, Precision, RawChange, RawField},
     time::Millis,
 };
-use compact_str::format_compact;
+use compact_str::{CompactString, format_compact};
 
 use crate::{
     Item, Message, bounded, each,
@@ -89,13 +89,7 @@ fn event(
         "lead_post_save_new" | "lead_post_save_update" | "company_post_save" => {
             let mut change = head(object, contact, None, Class::Event, place)?;
             (change.time, change.precision) = stamp(contact, Some(node), place)?;
-            let person = if contact.some("dateModified").is_some() {
-                ["modifiedByUser", "modifiedBy"]
-            } else {
-                ["createdByUser", "createdBy"]
-            };
-            let named = person.iter().find_map(|name| contact.get(name));
-            change.actor = named.and_then(Node::word);
+            change.actor = actor(contact);
             change.fields = fields(contact);
             return push(out, change, place);
         }
@@ -134,7 +128,24 @@ fn event(
     let stamp = instant::read(node.get("timestamp"), &place.member("timestamp"))?;
     change.time = stamp.map(|(at, _)| at);
     change.precision = Precision::Second;
+    // The contact says who modified it last; that was this event only if it bears the same stamp.
+    let modified = instant::read(contact.get("dateModified"), &place.member("dateModified"))?;
+    if modified.is_some() && modified == stamp {
+        change.actor = actor(contact);
+    }
     push(out, change, place)
+}
+
+/// Who modified the record last, else who made it.
+fn actor(record: &Node<'_>) -> Option<CompactString> {
+    let person = if record.some("dateModified").is_some() {
+        ["modifiedByUser", "modifiedBy"]
+    } else {
+        ["createdByUser", "createdBy"]
+    };
+    person
+        .iter()
+        .find_map(|name| record.get(name).and_then(Node::word))
 }
 
 /// The contact of an event about something else: at the top, or one level down (`submission.lead`).
@@ -264,6 +275,6 @@ fn do_not_contact(entries: &[Node<'_>]) -> Vec<RawField> {
     out
 }
 
-fn consent(channel: &str) -> compact_str::CompactString {
+fn consent(channel: &str) -> CompactString {
     format_compact!("doNotContact.{channel}")
 }

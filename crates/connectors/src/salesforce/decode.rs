@@ -179,6 +179,14 @@ fn change(
             what,
         ));
     }
+    // What the trigger of a record that lost a merge sees: the record it was merged into.
+    if change.class == Class::Delete
+        && let Some(master) = body.get("MasterRecordId").map(plain).and_then(Node::id)
+    {
+        change.id = master;
+        change.class = Class::Merge { losers: ids };
+        return push(out, change, place);
+    }
     let to = converted(&change);
     for id in &ids {
         let mut one = change.clone();
@@ -289,7 +297,7 @@ fn update(body: &Node<'_>, header: &Node<'_>, change: &mut RawChange) -> bool {
         }
     });
     for name in &nulled {
-        clear_whole(body, name, change);
+        clear_whole(name, change);
     }
     if !all_given {
         // Called changed, yet neither a value nor a clear came: only the record itself can tell.
@@ -302,18 +310,17 @@ fn update(body: &Node<'_>, header: &Node<'_>, change: &mut RawChange) -> bool {
     gap
 }
 
-/// A nulled field that the body did not show as a null of its own: absent, or a compound nulled as a whole.
-fn clear_whole(body: &Node<'_>, name: &str, change: &mut RawChange) {
-    if change
-        .fields
-        .iter()
-        .any(|field| is_named(&[name], &field.name))
-    {
+/// A nulled field of which the body showed no members: a plain one, an absent one, or a compound nulled as a whole.
+fn clear_whole(name: &str, change: &mut RawChange) {
+    let is_member = |field: &RawField| {
+        let rest = field.name.strip_prefix(name);
+        rest.is_some_and(|rest| rest.starts_with('.'))
+    };
+    if change.fields.iter().any(is_member) {
         return;
     }
     push_cleared(change, name);
-    let is_compound = body.get(name).is_none_or(Node::is_null) && !name.contains('.');
-    if is_compound && name.ends_with("Address") {
+    if name.ends_with("Address") && !name.contains('.') {
         for member in ADDRESS {
             push_cleared(change, &format_compact!("{name}.{member}"));
         }
