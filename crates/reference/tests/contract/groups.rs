@@ -5,6 +5,8 @@ use baton_core::{
     value::Value,
 };
 
+use baton_reference::Lock;
+
 use crate::story::*;
 
 type Fields = [(&'static str, Value); 3];
@@ -383,4 +385,28 @@ fn a_tuple_is_as_new_as_the_event_that_took_a_members_turn_over() {
         &[("street", text("D"))],
     );
     assert_eq!(golden_address(&rules, &story), ["D", "E", "CH"]);
+}
+
+#[test]
+fn a_lock_on_a_member_replaces_it_and_a_lock_to_a_source_takes_its_whole_tuple() {
+    let rules = group_rules(Strategy::Latest);
+    let mut story = Story::default();
+    story.by(
+        crm(),
+        seconds(1),
+        Cause::ManualEdit,
+        &address("C", "C", "CH"),
+    );
+    story.by(
+        map(),
+        seconds(2),
+        Cause::ManualEdit,
+        &address("M", "M", "MT"),
+    );
+    let mut case = story.case(&rules);
+    case.locks.insert("city".into(), Lock::Value(text("L")));
+    assert_eq!(golden_value(&case, "city"), text("L"));
+    assert_eq!(golden_value(&case, "country"), text("MT"));
+    case.locks = [("city".into(), Lock::Source("crm".into()))].into();
+    assert_eq!(golden_value(&case, "country"), text("CH"));
 }
