@@ -6,7 +6,7 @@
 //!
 //! # Readings
 //!
-//! Where the contract is silent or can be read two ways, this is what was chosen, the most literal first.
+//! Where the contract is silent or can be read two ways, this is what was chosen: the letter, where it helps.
 //!
 //! Order and turns
 //! 1. A read-back stands after everything else of its quantum, before sequence and exact time are looked at.
