@@ -86,8 +86,8 @@ pub type TieBreak<'a> = (
     Reverse<Name>,
     u64,
     Millis,
-    Vec<Vec<u8>>,
-    &'a RecordKey,
+    Reverse<Vec<Vec<u8>>>,
+    Reverse<&'a RecordKey>,
 );
 
 impl Claim<'_> {
@@ -104,8 +104,8 @@ impl Claim<'_> {
             Reverse(self.record.system),
             self.seq,
             self.time,
-            self.content.bytes(),
-            self.record,
+            Reverse(self.content.bytes()),
+            Reverse(self.record),
         )
     }
 }
@@ -275,7 +275,8 @@ impl<'a> Claims<'a> {
             if !through {
                 return Some(Why::ClearNotAllowed);
             }
-        } else if need_required && !turn.qualified {
+        }
+        if need_required && !turn.qualified {
             return Some(Why::MissingRequired);
         }
         if let Some(span) = how.protect
@@ -296,9 +297,10 @@ impl<'a> Claims<'a> {
     /// Whether any tuple has all required members; if none has, `requires` does not bind.
     #[must_use]
     pub fn any_qualified(&self, how: Eligibility, rules: &Rules) -> bool {
-        self.records.iter().flat_map(|r| &r.turns).any(|t| {
-            t.qualified && !t.content.is_blank() && self.bar(t, how, true, rules).is_none()
-        })
+        self.records
+            .iter()
+            .flat_map(|r| &r.turns)
+            .any(|t| t.qualified && self.bar(t, how, true, rules).is_none())
     }
 
     /// Every turn as (record's claims, turn, why it is barred).
@@ -308,9 +310,14 @@ impl<'a> Claims<'a> {
         rules: &'s Rules,
     ) -> impl Iterator<Item = (&'s RecordClaims<'a>, &'s Claim<'a>, Option<Why>)> + 's {
         let need_required = self.any_qualified(how, rules);
-        let newest = |except: &RecordKey| {
+        let newest = move |except: &RecordKey| {
             let others = self.records.iter().filter(move |r| r.record != except);
-            others.flat_map(|r| &r.turns).map(|t| t.floored).max()
+            let eligible = |t: &&Claim<'_>| self.bar(t, how, need_required, rules).is_none();
+            others
+                .flat_map(|r| &r.turns)
+                .filter(eligible)
+                .map(|t| t.floored)
+                .max()
         };
         self.records.iter().flat_map(move |of| {
             let gone = of
@@ -328,11 +335,13 @@ fn detached(state: &State, record: &RecordKey, rules: &Rules) -> Option<Millis> 
     let policy = rules.systems.get(&record.system)?.delete;
     let link = state.links.get(record)?;
     (policy == DeletePolicy::Detach && link.status() == LinkStatus::Deleted).then_some(())?;
+    let quantum = rules.timing.quantum;
     link.facts
         .iter()
         .filter(|(_, _, fact)| *fact == LinkStatusFact::Deleted)
         .map(|(at, _, _)| *at)
         .max()
+        .map(|at: Millis| at.floor(quantum))
 }
 
 fn field_claim<'a>(track: &Track<'a>, seat: &crate::order::Seat<'a>) -> Option<Claim<'a>> {
@@ -382,7 +391,8 @@ fn tuples<'a>(
     let mut now: Vec<Option<&'a Value>> = vec![None; tracks.len()];
     let mut invalid = vec![false; tracks.len()];
     let mut doubtful = vec![false; tracks.len()];
-    let mut turns = Vec::new();
+    let mut turns: Vec<Claim<'a>> = Vec::new();
+    let mut last_turn = None;
     let same_time = |a: &(usize, &crate::order::Seat<'_>), b: &(usize, &crate::order::Seat<'_>)| {
         a.1.rho.time == b.1.rho.time && a.1.rho.floored == b.1.rho.floored
     };
@@ -396,7 +406,8 @@ fn tuples<'a>(
                 }
                 Role::Waiting => {}
                 Role::Turn | Role::Same | Role::Own => {
-                    now[*member] = Some(seat.value);
+                    // A restated rendering means the value that was written, not its cut or re-cased form.
+                    now[*member] = Some(seat.meant.unwrap_or(seat.value));
                     invalid[*member] = seat.seen == Seen::Invalid;
                     doubtful[*member] = seat.seen == Seen::Doubtful;
                     if seat.role == Role::Turn {
@@ -405,11 +416,16 @@ fn tuples<'a>(
                 }
             }
         }
-        let Some(latest) = latest else { continue };
         let partial = now
             .iter()
             .zip(&group.fields)
             .any(|(value, field)| value.is_none() && mapped(*field));
+        last_turn = latest.or(last_turn);
+        // A step without a turn makes a tuple only where it completes what was seen in part so far.
+        let completes = !partial && turns.last().is_some_and(|t: &Claim<'_>| t.partial);
+        let Some(latest) = latest.or(last_turn.filter(|_| completes)) else {
+            continue;
+        };
         let values: Vec<&'a Value> = now.iter().map(|v| v.unwrap_or(&BLANK)).collect();
         let qualified = group.requires.iter().all(|need| {
             group

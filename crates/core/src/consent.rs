@@ -95,45 +95,50 @@ pub struct Standing {
     pub others: BTreeSet<ConsentTurn>,
 }
 
-/// The most restrictive unanswered turn, else the most restrictive of what remains.
+/// Tighter than opted in.
+const fn is_restrictive(state: ConsentState) -> bool {
+    !matches!(state, ConsentState::OptedIn | ConsentState::Unknown)
+}
+
+/// The most restrictive unanswered turn, else the most restrictive of what remains. `moved` tells whether the
+/// address of a bounce was replaced at its record later.
 #[must_use]
-pub fn standing(turns: &BTreeSet<ConsentTurn>, address: Option<Digest>) -> Standing {
+pub fn standing(turns: &BTreeSet<ConsentTurn>, moved: impl Fn(&ConsentTurn) -> bool) -> Standing {
     let answered = |turn: &ConsentTurn| {
-        let new_address =
-            turn.state == ConsentState::Bounced && address.is_some_and(|now| now != turn.address);
-        new_address
-            || turns.iter().any(|act| {
-                let may = act.steward
-                    || (act.own_act
-                        && act.address == turn.address
-                        && turn.state >= ConsentState::OptedOut);
-                may && act.state > turn.state && act.time > turn.time
-            })
+        if turn.state == ConsentState::Bounced && moved(turn) {
+            return true;
+        }
+        turns.iter().any(|act| {
+            // A bounce and a legal block are answered by a steward only.
+            let own = act.own_act
+                && turn.state >= ConsentState::OptedOut
+                && act.state != ConsentState::Unknown
+                && (act.address == turn.address
+                    || act.address == Digest::default()
+                    || turn.address == Digest::default());
+            (own || act.steward) && act.state > turn.state && act.time > turn.time
+        })
     };
-    let restrictive = |t: &&ConsentTurn| t.state <= ConsentState::OptedOut;
     let open: BTreeSet<_> = turns
         .iter()
-        .filter(restrictive)
-        .filter(|t| !answered(t))
+        .filter(|t| is_restrictive(t.state) && !answered(t))
         .cloned()
         .collect();
-    let worst = |set: &mut dyn Iterator<Item = &ConsentTurn>| set.map(|t| t.state).min();
-    let state = worst(&mut open.iter()).unwrap_or_else(|| {
-        // What remains: the last word of each record, where that word is not itself restrictive.
-        let mut last: std::collections::BTreeMap<&RecordKey, &ConsentTurn> =
-            std::collections::BTreeMap::new();
-        for turn in turns.iter().filter(|t| !restrictive(t)) {
-            let held = last.entry(&turn.record).or_insert(turn);
-            if (turn.time, turn.event) > (held.time, held.event) {
-                *held = turn;
-            }
-        }
-        worst(&mut last.into_values()).unwrap_or(ConsentState::Unknown)
-    });
-    let (because, others) = turns
+    let remaining = || {
+        turns
+            .iter()
+            .filter(|t| !is_restrictive(t.state))
+            .map(|t| t.state)
+            .min()
+    };
+    let state = open
         .iter()
-        .cloned()
-        .partition(|t| t.state == state && (t.state > ConsentState::OptedOut || open.contains(t)));
+        .map(|t| t.state)
+        .min()
+        .or_else(remaining)
+        .unwrap_or(ConsentState::Unknown);
+    let counts = |t: &ConsentTurn| t.state == state && (!is_restrictive(state) || open.contains(t));
+    let (because, others) = turns.iter().cloned().partition(counts);
     Standing {
         state,
         because,
@@ -141,26 +146,58 @@ pub fn standing(turns: &BTreeSet<ConsentTurn>, address: Option<Digest>) -> Stand
     }
 }
 
-/// The value that carries a state: the mapped state itself, else the next more restrictive one.
+/// Whether a bounced address was replaced at its own record after the bounce.
+#[must_use]
+pub fn address_moved(state: &State, turn: &ConsentTurn, rule: &ConsentRule, rules: &Rules) -> bool {
+    let Some((record, _)) = state.links.get_key_value(&turn.record) else {
+        return false;
+    };
+    track(state, record, rule.address, rules)
+        .seats
+        .iter()
+        .any(|s| {
+            s.rho.floored > turn.time
+                && address_digest(rule.channel, s.value).is_some_and(|now| now != turn.address)
+        })
+}
+
+/// All addresses that a record has had from `from` on: a statement speaks of each of them.
+#[must_use]
+pub fn later_addresses(
+    state: &State,
+    record: &RecordKey,
+    rule: &ConsentRule,
+    from: Millis,
+    rules: &Rules,
+) -> BTreeSet<Digest> {
+    let Some((record, _)) = state.links.get_key_value(record) else {
+        return BTreeSet::new();
+    };
+    track(state, record, rule.address, rules)
+        .seats
+        .iter()
+        .filter(|s| s.rho.floored >= from)
+        .filter_map(|s| address_digest(rule.channel, s.value))
+        .collect()
+}
+
+/// The value that carries a state: the mapped state itself, else the next more restrictive one. Nobody's word is
+/// no value.
 #[must_use]
 pub fn value_of(rule: &ConsentRule, state: ConsentState, boolean: bool) -> Value {
+    if state == ConsentState::Unknown {
+        return Value::Blank;
+    }
     let carried = rule
         .states
         .iter()
         .filter(|(_, s)| **s <= state)
         .max_by_key(|(text, s)| (**s, std::cmp::Reverse(*text)));
-    match (state, carried) {
-        (ConsentState::Unknown, Some((_, ConsentState::Unknown))) | (_, Some(_))
-            if state != ConsentState::Unknown =>
-        {
-            carried.map_or(Value::Blank, |(text, _)| {
-                if boolean {
-                    Value::Bool(text == "true")
-                } else {
-                    Value::Text(text.clone())
-                }
-            })
+    carried.map_or(Value::Blank, |(text, _)| {
+        if boolean {
+            Value::Bool(text == "true")
+        } else {
+            Value::Text(text.clone())
         }
-        _ => Value::Blank,
-    }
+    })
 }

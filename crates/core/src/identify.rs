@@ -9,7 +9,7 @@ use crate::{
         AddressRow, Book, Entry, GuardKey, Item, LedgerRow, Needs, Parked, ParkedCode, Settled,
     },
     change::{Change, Class, Outcome},
-    consent::{address_digest, own_turns},
+    consent::{address_digest, later_addresses, own_turns},
     effects::Effects,
     id::{Digest, EntityId, Kind, RecordKey},
     input::{Input, StewardAct},
@@ -869,6 +869,23 @@ fn share_consent(book: &mut Book, entity: EntityId, rules: &Rules, at: Millis) {
             .filter_map(|address| address_digest(rule.channel, &address))
             .collect();
         let mut told: BTreeSet<Digest> = BTreeSet::new();
+        // A statement speaks of every address that its record has later: after a change of address both are bound.
+        let spread: Vec<ConsentTurn> = turns
+            .iter()
+            .flat_map(|turn| {
+                later_addresses(state, &turn.record, rule, turn.time, rules)
+                    .into_iter()
+                    .filter(|_| {
+                        turn.state != crate::rules::ConsentState::Bounced
+                            && turn.state <= crate::rules::ConsentState::Pending
+                    })
+                    .map(|address| ConsentTurn {
+                        address,
+                        ..turn.clone()
+                    })
+            })
+            .collect();
+        turns.extend(spread);
         for turn in turns {
             let row = book
                 .addresses

@@ -227,11 +227,8 @@ fn consent_verdict<'a>(
     if turns.is_empty() {
         return Verdict::default();
     }
-    let address = consent::address_digest(
-        consent_rule.channel,
-        state.golden_value(consent_rule.address),
-    );
-    let standing = consent::standing(&turns, address);
+    let moved = |turn: &_| consent::address_moved(state, turn, consent_rule, rules);
+    let standing = consent::standing(&turns, moved);
     let value = consent::value_of(
         consent_rule,
         standing.state,

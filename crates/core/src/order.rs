@@ -57,6 +57,8 @@ pub enum Role {
 pub struct Seat<'a> {
     pub rho: Rho,
     pub value: &'a Value,
+    /// The value that Baton wrote, where this shows a target's rendering of it.
+    pub meant: Option<&'a Value>,
     pub seen: Seen,
     pub before: Option<&'a Value>,
     pub event: Option<&'a Event>,
@@ -195,6 +197,7 @@ fn seat_observations<'a>(
         seats.push(Seat {
             rho,
             value,
+            meant: None,
             seen: *seen,
             before: before.as_ref(),
             event: Some(event),
@@ -212,15 +215,21 @@ fn seat_observations<'a>(
 }
 
 /// Walks the seats in ρ and tells turns from restatements.
-fn assign_roles(seats: &mut [Seat<'_>], state: &State, echoes: Option<&Echoes<'_>>, field: Name) {
+fn assign_roles<'a>(
+    seats: &mut [Seat<'a>],
+    state: &State,
+    echoes: Option<&Echoes<'a>>,
+    field: Name,
+) {
     let mut before: Option<&Value> = None;
+    let mut meant: Option<&'a Value> = None;
     // The turn that a reading found and that an event may still take over.
     let mut found_by_reading: Option<usize> = None;
     // An intent explains one run of equal values: which run that is.
     let mut explained: Vec<(u32, usize)> = Vec::new();
     let mut run = 0_usize;
     for at in 0..seats.len() {
-        let seat = &seats[at];
+        let seat = seats[at].clone();
         if seat.seen.claims_nothing() {
             seats[at].role = Role::Nothing;
             continue;
@@ -238,18 +247,28 @@ fn assign_roles(seats: &mut [Seat<'_>], state: &State, echoes: Option<&Echoes<'_
             && role != Role::Own
             && !seat.sealed
         {
-            role = echoes.role(seat, event, role, run, &mut explained);
+            let of = echoes.role(&seat, event, role, run, &mut explained);
+            role = of.0;
+            if of.1.is_some() {
+                seats[at].meant = of.1;
+            }
         }
         if role == Role::Waiting {
             seats[at].role = role;
             continue;
         }
-        if role == Role::Turn && clears_wait(state, seat, field) {
+        if role == Role::Turn && clears_wait(state, &seat, field) {
             // Seen, but the mass-clear guard has not let it through.
             seats[at].role = Role::Nothing;
             continue;
         }
+        let seat = &mut seats[at];
         before = Some(seat.value);
+        match role {
+            Role::Own if seat.meant.is_some() => meant = seat.meant,
+            Role::Same | Role::Own => seat.meant = meant,
+            _ => meant = None,
+        }
         let by_reading = seat.event.is_some_and(|e| e.by_reading);
         let delta = seat.event.is_some_and(|e| e.delta);
         match role {
@@ -321,6 +340,7 @@ impl<'a> Echoes<'a> {
                     event: intent.command,
                 },
                 value: written.answered.as_ref().unwrap_or(&written.value),
+                meant: Some(&written.value),
                 seen: Seen::Value,
                 before: None,
                 event: None,
@@ -393,9 +413,9 @@ impl<'a> Echoes<'a> {
         so_far: Role,
         run: usize,
         explained: &mut Vec<(u32, usize)>,
-    ) -> Role {
+    ) -> (Role, Option<&'a Value>) {
         if event.origin == Origin::Other || event.may_match.is_empty() {
-            return so_far;
+            return (so_far, None);
         }
         for intent in self.intents(event) {
             if !self.matches(intent, seat, event) && !self.read_shows(intent, seat, event) {
@@ -405,16 +425,14 @@ impl<'a> Echoes<'a> {
                 .iter()
                 .find(|(number, _)| *number == intent.number)
             {
-                Some((_, of)) if *of == run => return Role::Own,
-                Some(_) => {}
-                None => {
-                    explained.push((intent.number, run));
-                    return Role::Own;
-                }
+                Some((_, of)) if *of == run => {}
+                Some(_) => continue,
+                None => explained.push((intent.number, run)),
             }
+            return (Role::Own, intent.fields.get(&self.field).map(|w| &w.value));
         }
         if so_far != Role::Turn || event.read_back {
-            return self.unless_intended(seat, event, so_far);
+            return (self.unless_intended(seat, event, so_far), None);
         }
         let undecided = self.intents(event).any(|intent| {
             let Some(written) = intent.fields.get(&self.field) else {
@@ -431,7 +449,7 @@ impl<'a> Echoes<'a> {
                 IntentEnd::Refused | IntentEnd::Unknown => false,
             }
         });
-        if undecided { Role::Waiting } else { so_far }
+        (if undecided { Role::Waiting } else { so_far }, None)
     }
 
     /// A read-back claims only if it equals no intent's value.

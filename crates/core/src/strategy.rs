@@ -79,19 +79,17 @@ impl<'a, 's> Court<'a, 's> {
             Strategy::First => {
                 // Not only the last turn of each record: the earliest ever.
                 let mut losers = barred(turns);
-                let all: Vec<_> = turns
+                let eligible = turns
                     .iter()
                     .filter(|(_, bar)| bar.is_none())
-                    .map(|(c, _)| *c)
-                    .collect();
-                losers.extend(
-                    all.iter()
-                        .filter(|c| c.content.is_blank())
-                        .map(|c| ((*c).clone(), Why::ClearNotAllowed)),
-                );
-                self.best(all, losers, |c| {
-                    (!c.content.is_blank()).then_some(Reverse(c.floored))
-                })
+                    .map(|(c, _)| *c);
+                let (blank, filled): (Vec<_>, Vec<_>) =
+                    eligible.partition(|c| c.content.is_blank());
+                if filled.is_empty() {
+                    return self.best(blank, losers, |_| Some(()));
+                }
+                losers.extend(blank.iter().map(|c| ((*c).clone(), Why::Outranked)));
+                self.best(filled, losers, |c| Some(Reverse(c.floored)))
             }
             Strategy::Trust(trust) => self.trust(turns, trust),
             Strategy::MostComplete => {
@@ -176,7 +174,8 @@ impl<'a, 's> Court<'a, 's> {
                 .collect(),
         };
         let (mut offers, mut losers) = offers(&usable, |c| listed(c).is_some());
-        if on_blank == OnBlank::Fallback {
+        // If every source that offers anything was cleared, the first one's clear wins.
+        if on_blank == OnBlank::Fallback && offers.iter().any(|c| !c.content.is_blank()) {
             losers.extend(
                 offers
                     .iter()
@@ -199,6 +198,9 @@ impl<'a, 's> Court<'a, 's> {
         let (offers, losers) = offers(turns, |_| true);
         let (blank, filled): (Vec<_>, Vec<_>) =
             offers.into_iter().partition(|c| c.content.is_blank());
+        if filled.is_empty() {
+            return self.best(blank, losers, |_| Some(()));
+        }
         let losers = losers
             .into_iter()
             .chain(blank.into_iter().map(|c| (c.clone(), Why::Outranked)))
@@ -324,8 +326,17 @@ impl<'a, 's> Court<'a, 's> {
         let mut contributors = Vec::new();
         for (seat, _, record) in self.steps_with_restatements() {
             let reading = seat.event.is_none_or(|e| e.by_reading || e.read_back);
-            let (Value::Number(after), Some(before), false) = (seat.value, seat.before, reading)
-            else {
+            let bar = turns
+                .iter()
+                .find(|(c, _)| c.record == record && c.event == seat.rho.event)
+                .and_then(|(_, bar)| *bar);
+            let after = match seat.value {
+                Value::Number(n) => *n,
+                // A clear that the policy lets through is a fall to nothing.
+                Value::Blank if seat.role == Role::Turn && bar.is_none() => Decimal::ZERO,
+                _ => continue,
+            };
+            let (Some(before), false) = (seat.before, reading) else {
                 continue;
             };
             let before = match before {
@@ -338,8 +349,8 @@ impl<'a, 's> Court<'a, 's> {
             } else {
                 (seat.rho.seq, Millis::UNTIMED)
             };
-            if counted.insert((record, place, before, *after)) {
-                sum = sum.saturating_add(*after - before);
+            if counted.insert((record, place, before, after)) {
+                sum = sum.saturating_add(after - before);
                 if let Some((claim, _)) = turns
                     .iter()
                     .find(|(c, _)| c.record == record && c.event == seat.rho.event)
@@ -480,10 +491,10 @@ impl<'a, 's> Court<'a, 's> {
                 ..Verdict::default()
             };
         }
-        let mut times: Vec<_> = offers.iter().map(|c| c.floored).collect();
-        times.sort();
+        // The wait begins when the last of the differing values came to be.
+        let latest = offers.iter().map(|c| c.floored).max();
         let disputed = offers.windows(2).any(|w| w[0].content != w[1].content);
-        if let (true, Some((after, strategy)), Some(since)) = (disputed, fallback, times.get(1)) {
+        if let (true, Some((after, strategy)), Some(since)) = (disputed, fallback, latest) {
             let due = since.plus(*after);
             if due <= self.at {
                 return self.judge_among(strategy, turns);
@@ -541,7 +552,7 @@ fn members(value: Option<&Value>) -> BTreeSet<&CompactString> {
 /// Trust of a claim on a day, in exact decimals.
 fn score(claim: &Claim<'_>, trust: &Trust, day: i64) -> Decimal {
     let Some(source) = trust.sources.get(&claim.record.system) else {
-        return Decimal::NEGATIVE_ONE;
+        return Decimal::ZERO;
     };
     let age = (day - claim.floored.0.div_euclid(DAY)).max(0);
     let period = i64::from(source.period_days.max(1));
@@ -561,7 +572,7 @@ fn score(claim: &Claim<'_>, trust: &Trust, day: i64) -> Decimal {
     } else {
         Decimal::ZERO
     };
-    (source.min + (source.max - source.min) * decay - downgrade).round_dp(6)
+    source.min + ((source.max - source.min) * decay).trunc_with_scale(6) - downgrade
 }
 
 /// Whether a cause protects and outranks imports.
