@@ -1,0 +1,164 @@
+//! Timers, ledger and outbox.
+
+use crate::given::*;
+
+on_both! {
+    due_timers_come_in_due_order,
+    the_ledger_tells_an_entitys_inputs_in_order,
+    the_outbox_gives_messages_in_order_and_forgets_only_published_ones,
+    one_relay_holds_the_lease,
+    pages_of_entities_cover_each_once,
+}
+
+async fn due_timers_come_in_due_order(store: &Store) -> Checked {
+    let mut book = Book::default();
+    for (name, wake) in [
+        ("late", Some(300)),
+        ("early", Some(100)),
+        ("middle", Some(200)),
+        ("future", Some(901)),
+        ("never", None),
+    ] {
+        touch(&mut book, person(name));
+        let entry = book.entities.get_mut(&person(name)).unwrap();
+        entry.state.wake = wake.map(Millis);
+    }
+    store.commit(&mut book, &Batch::default()).await?;
+    let names = |due: Vec<(EntityId, Millis)>| due.into_iter().map(|d| d.0).collect::<Vec<_>>();
+    let due = names(store.due(Millis(900), 10).await?);
+    assert_eq!(due, [person("early"), person("middle"), person("late")]);
+    let due = names(store.due(Millis(900), 2).await?);
+    assert_eq!(due, [person("early"), person("middle")]);
+    assert!(store.due(Millis(99), 10).await?.is_empty());
+    assert_eq!(store.next_due().await?, Some(Millis(100)));
+
+    // The timer moves with the state.
+    touch(&mut book, person("early"));
+    book.entities.get_mut(&person("early")).unwrap().state.wake = None;
+    store.commit(&mut book, &Batch::default()).await?;
+    assert_eq!(
+        store.due(Millis(900), 1).await?,
+        [(person("middle"), Millis(200))]
+    );
+    Ok(())
+}
+
+async fn the_ledger_tells_an_entitys_inputs_in_order(store: &Store) -> Checked {
+    let mut book = Book::default();
+    touch(&mut book, person("a"));
+    for at in 1..=5 {
+        let (a, b) = (person("a"), person("b"));
+        book.out.ledger.push(ledger_row(a, at, &format!("a{at}")));
+        book.out.ledger.push(LedgerRow {
+            input: Input::Wake,
+            ..ledger_row(b, at, "")
+        });
+    }
+    store.commit(&mut book, &Batch::default()).await?;
+    let rows = store.ledger(person("a"), None).await?;
+    let ats: Vec<i64> = rows.iter().map(|e| e.row.at.0).collect();
+    assert_eq!(ats, [1, 2, 3, 4, 5]);
+    let Input::Change(found) = &rows[1].row.input else {
+        panic!("a change went in");
+    };
+    assert_eq!(*found, change(record("r"), "a2"));
+    assert_eq!(rows[1].row.outcome, Outcome::Applied);
+    assert_eq!(store.ledger(person("a"), Some(Millis(3))).await?.len(), 3);
+
+    let mut after = LedgerSeq::default();
+    let mut all = Vec::new();
+    loop {
+        let page = store.ledger_page(after, 3).await?;
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        all.extend(page);
+    }
+    assert_eq!(all.len(), 10);
+    assert!(all.iter().map(|e| e.row.at.0).is_sorted());
+    Ok(())
+}
+
+async fn the_outbox_gives_messages_in_order_and_forgets_only_published_ones(
+    store: &Store,
+) -> Checked {
+    let mut book = Book::default();
+    let topics = [
+        OutTopic::Golden,
+        OutTopic::Commands("crm".into()),
+        OutTopic::Decisions,
+        OutTopic::DeadLetters,
+    ];
+    for (n, topic) in topics.into_iter().enumerate() {
+        book.out.messages.push(message(&n.to_string(), topic));
+    }
+    let committed = store.commit(&mut book, &Batch::default()).await?;
+    assert_eq!(committed.messages, 4);
+    let page = store.outbox_page(OutboxSeq(0), 3).await?;
+    let rest = store.outbox_page(page[2].seq, 3).await?;
+    let all: Vec<_> = page.into_iter().chain(rest).collect();
+    assert_eq!(all.iter().map(|m| m.topic).collect::<Vec<_>>(), topics);
+    assert_eq!(
+        all.iter().map(|m| &m.key).collect::<Vec<_>>(),
+        ["0", "1", "2", "3"]
+    );
+    let OutBody::Golden(sent) = message("0", OutTopic::Golden).body else {
+        panic!("the test's messages are golden ones");
+    };
+    assert_eq!(all[0].body, serde_json::to_vec(&sent)?);
+    assert_eq!((all[0].at, all[0].cause), (Millis(5), digest("0")));
+
+    assert_eq!(store.outbox_done(&[all[0].seq, all[2].seq]).await?, 2);
+    assert_eq!(store.outbox_done(&[all[0].seq]).await?, 0);
+    let left = store.outbox_page(OutboxSeq(0), 9).await?;
+    assert_eq!(left, [all[1].clone(), all[3].clone()]);
+    assert_eq!(store.counts().await?.outbox, 2);
+    assert_eq!(store.counts().await?.outbox_since, Some(Millis(5)));
+
+    // A number never comes twice, even when the outbox was empty.
+    store.outbox_done(&[all[1].seq, all[3].seq]).await?;
+    book.out.messages.push(message("4", OutTopic::Golden));
+    store.commit(&mut book, &Batch::default()).await?;
+    assert!(store.outbox_page(OutboxSeq(0), 1).await?[0].seq > all[3].seq);
+    Ok(())
+}
+
+async fn one_relay_holds_the_lease(store: &Store) -> Checked {
+    assert!(store.lease("relay", "one", Millis(0), 10).await?);
+    assert!(!store.lease("relay", "two", Millis(9), 10).await?);
+    assert!(store.lease("relay", "one", Millis(9), 10).await?);
+    assert!(!store.lease("relay", "two", Millis(18), 10).await?);
+    assert!(store.lease("relay", "two", Millis(19), 10).await?);
+    assert!(!store.lease("relay", "one", Millis(20), 10).await?);
+    store.release("relay", "one").await?;
+    assert!(!store.lease("relay", "one", Millis(21), 10).await?);
+    store.release("relay", "two").await?;
+    assert!(store.lease("relay", "one", Millis(21), 10).await?);
+    Ok(())
+}
+
+async fn pages_of_entities_cover_each_once(store: &Store) -> Checked {
+    let mut book = Book::default();
+    for n in 0..10 {
+        touch(&mut book, person(&n.to_string()));
+    }
+    let account = EntityId {
+        kind: Kind::Account,
+        digest: digest("acme"),
+    };
+    touch(&mut book, account);
+    store.commit(&mut book, &Batch::default()).await?;
+    let mut seen = BTreeSet::new();
+    let mut after = None;
+    loop {
+        let page = store.entities_page(Kind::Person, after, 3).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        for state in page {
+            assert!(seen.insert(state.id));
+        }
+    }
+    assert_eq!(seen.len(), 10);
+    assert_eq!(store.entities_page(Kind::Account, None, 9).await?.len(), 1);
+    assert!(store.entities_page(Kind::Deal, None, 9).await?.is_empty());
+    Ok(())
+}
