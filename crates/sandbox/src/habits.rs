@@ -124,6 +124,8 @@ pub enum KnownEmail {
 pub enum Answer {
     /// The record as it now stands, and its stamp.
     Record,
+    /// The id, an ok and the record's stamp.
+    Stamp,
     /// The id and an ok.
     Ok,
     /// Nothing: the system never answers (`acks = "none"`). Reads are not answered either.

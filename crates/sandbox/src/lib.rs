@@ -18,7 +18,9 @@ pub mod wire;
 
 pub use habits::{Answer, Delivery, Dialect, Events, Habits, KnownEmail, Recase, Refusals};
 pub use journal::{By, JournalEntry, What};
-pub use system::{Actor, Converted, NewDeal, Outgoing, Record, Refused, System, TopicKind};
+pub use system::{
+    Actor, Arrival, Converted, NewDeal, Outgoing, Record, Refused, System, TopicKind,
+};
 
 /// Vendor field name → value, as JSON. Ordered, so that every run writes the same bytes.
 pub type Fields = std::collections::BTreeMap<String, serde_json::Value>;

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use baton_core::time::MINUTE;
 
 use super::*;
-use crate::{Outgoing, What};
+use crate::{Arrival, Outgoing, What};
 
 const END: Millis = Millis(1_795_000_000_000);
 
@@ -101,6 +101,46 @@ fn list_writes_over_the_edit_of_the_worked_example() {
         assert_eq!(
             map.record(object, &id).unwrap().value("address1"),
             example.list_address.street.as_str()
+        );
+    }
+}
+
+#[test]
+fn journal_of_the_day_replays_to_the_records_of_both_systems() {
+    let (_, crm, map, ..) = played(8);
+    for system in [&crm, &map] {
+        let mut replayed: BTreeMap<(Object, &str), crate::Fields> = BTreeMap::new();
+        for entry in system.journal() {
+            let record = replayed
+                .entry((entry.object, entry.id.as_str()))
+                .or_default();
+            if let What::Value {
+                field,
+                before,
+                after,
+            } = &entry.what
+            {
+                let stood = record
+                    .insert(field.clone(), after.clone())
+                    .unwrap_or(Value::Null);
+                assert_eq!(stood, *before, "the chain of {field} is broken");
+            }
+        }
+        let records: BTreeMap<_, _> = system
+            .records()
+            .map(|(object, id, record)| ((object, id), record.fields.clone()))
+            .collect();
+        assert_eq!(replayed, records);
+    }
+}
+
+#[test]
+fn events_of_the_day_come_late_and_twice() {
+    let (.., messages) = played(9);
+    for arrival in [Arrival::Late, Arrival::Again] {
+        assert!(
+            messages.iter().filter(|m| m.arrival == arrival).count() > 10,
+            "{arrival:?}"
         );
     }
 }

@@ -129,6 +129,22 @@ fn salesforce_echo_bears_the_tag_and_any_spelling_of_a_field_is_understood() {
 }
 
 #[test]
+fn salesforce_refusal_names_the_field_as_the_command_spelt_it() {
+    let (mut crm, id) = salesforce();
+    events(&mut crm);
+    crm.command(
+        T0.plus(1_000),
+        &command(&id, fields([("Name.LastName", Value::Null)])),
+    );
+    let result = events(&mut crm).remove(0);
+    assert_eq!(result["outcome"], "refused");
+    assert_eq!(
+        result["refused"],
+        json!({"Name.LastName": "REQUIRED_FIELD_MISSING"})
+    );
+}
+
+#[test]
 fn salesforce_conversion_is_one_transaction_that_ends_with_the_lead() {
     let mut crm = System::new("crm", prompt(Habits::salesforce()), 1);
     let values = fields([

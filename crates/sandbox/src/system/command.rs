@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use baton_core::time::Millis;
 
-use super::{Outgoing, Refused, System, TopicKind};
+use super::{Arrival, Outgoing, Refused, System, TopicKind};
 use crate::{
     Answer, By, Fields, KnownEmail, Refusals, emit, text,
     wire::{Command, CommandKind, CommandResult, ResultOutcome as Outcome},
@@ -193,19 +193,21 @@ impl System {
             .id
             .as_deref()
             .and_then(|id| self.record(command.object, id));
-        let shows = done.outcome == Outcome::Ok
-            && (self.habits.answer == Answer::Record || command.kind == CommandKind::Read);
-        let shown = record.filter(|r| shows && r.is_living());
+        let ok = done.outcome == Outcome::Ok;
+        let read = command.kind == CommandKind::Read;
+        let shows_stamp =
+            ok && (read || matches!(self.habits.answer, Answer::Record | Answer::Stamp));
+        let shows_record = ok && (read || self.habits.answer == Answer::Record);
+        let precision = self.habits.stamps;
         CommandResult {
             command_id: command.command_id.clone(),
             system: self.name.clone(),
             object: command.object,
             outcome: done.outcome,
-            stamp: record.filter(|_| shows).map(|r| {
-                let stamp = text::stamp(r.modified, self.habits.stamps);
-                text::rfc3339(stamp, self.habits.stamps)
-            }),
-            record: shown.map(|r| {
+            stamp: record
+                .filter(|_| shows_stamp)
+                .map(|r| text::rfc3339(text::stamp(r.modified, precision), precision)),
+            record: record.filter(|r| shows_record && r.is_living()).map(|r| {
                 emit::whole(&self.habits, command.object, r)
                     .into_iter()
                     .collect()
@@ -232,6 +234,7 @@ impl System {
             key,
             object: result.object,
             payload,
+            arrival: Arrival::Usual,
         });
     }
 }

@@ -75,10 +75,6 @@ impl System {
         create: bool,
     ) -> BTreeMap<String, String> {
         let mut refused = BTreeMap::new();
-        let kept: Fields = values
-            .iter()
-            .map(|(name, value)| (self.kept_as(object, name), value.clone()))
-            .collect();
         for (name, value) in values {
             let field = self.kept_as(object, name);
             if let Some(reason) = self.habits.refuses.get(&field) {
@@ -95,12 +91,18 @@ impl System {
             }
         }
         for field in self.habits.required.get(&object).into_iter().flatten() {
-            let missing = match kept.get(field) {
-                Some(value) => text::is_blank(value),
-                None => create,
-            };
-            if missing {
-                refused.insert(field.clone(), "REQUIRED_FIELD_MISSING".to_owned());
+            // The refusal names the field as the writer spelt it.
+            let given = values
+                .iter()
+                .find(|(name, _)| self.kept_as(object, name) == *field);
+            match given {
+                Some((name, value)) if text::is_blank(value) => {
+                    refused.insert(name.clone(), "REQUIRED_FIELD_MISSING".to_owned());
+                }
+                None if create => {
+                    refused.insert(field.clone(), "REQUIRED_FIELD_MISSING".to_owned());
+                }
+                _ => {}
             }
         }
         refused
