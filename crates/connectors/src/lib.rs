@@ -20,7 +20,7 @@ mod split;
 #[cfg(test)]
 mod testing;
 
-use baton_core::change::{Class, Format, RawChange};
+use baton_core::change::{Class, Format, RawChange, RawField};
 use compact_str::CompactString;
 
 use crate::error::Place;
@@ -170,17 +170,21 @@ fn bounded(node: &json::Node<'_>, place: &Place<'_>) -> Result<(), DecodeError> 
     Ok(())
 }
 
-/// Hands the change on, its fields in the order of their names, unless it has more of them than any record can have.
-///
-/// The order costs little here and spares the hash of the event's identity from sorting what it encodes.
+/// Hands the change on, its fields in order, unless it has more of them than any record can have.
 fn push(out: &mut Vec<Item>, mut change: RawChange, place: &Place<'_>) -> Result<(), DecodeError> {
     if change.fields.len() > MAX_FIELDS {
         let what = format!("one change has more than {MAX_FIELDS} fields");
         return Err(DecodeError::new(Code::TooLarge, place, what));
     }
-    if !change.fields.is_sorted_by(|a, b| a.name <= b.name) {
-        change.fields.sort_by(|a, b| a.name.cmp(&b.name));
-    }
+    in_order(&mut change.fields);
     out.push(Item::Change(change));
     Ok(())
+}
+
+/// Puts fields in the order of their names. It costs little here and spares the hash of the event's identity from
+/// sorting what it encodes.
+fn in_order(fields: &mut [RawField]) {
+    if !fields.is_sorted_by(|a, b| a.name <= b.name) {
+        fields.sort_by(|a, b| a.name.cmp(&b.name));
+    }
 }

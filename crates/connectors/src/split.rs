@@ -3,6 +3,9 @@
 //! Nothing is refused here: what cannot be read becomes a message as it stands, so that decoding it says why and
 //! the file's other messages are not lost.
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 
 use baton_core::change::Format;
@@ -135,7 +138,7 @@ impl<'a> Split<'a> {
             }
         };
         self.at += length;
-        first(rest, length)
+        first(rest, length).trim_ascii_end()
     }
 
     /// The length of the JSON value that the rest begins with. In a file that is not all UTF-8 only as much is

@@ -13,7 +13,7 @@ use compact_str::{CompactString, format_compact};
 use crate::{
     Item, MAX_FIELDS, Message,
     error::{Code, DecodeError, Place, nearest, shown},
-    instant,
+    in_order, instant,
     json::Reader,
 };
 
@@ -199,9 +199,7 @@ fn finish(
     let class = draft.class.as_deref().or(defaults.class.as_deref());
     let name = class.unwrap_or("delta");
     let mut fields = draft.fields;
-    if !fields.is_sorted_by(|a, b| a.name <= b.name) {
-        fields.sort_by(|a, b| a.name.cmp(&b.name));
-    }
+    in_order(&mut fields);
     let twice = fields.windows(2).find_map(|pair| match pair {
         [a, b] if a.name == b.name => Some(shown(&a.name)),
         _ => None,

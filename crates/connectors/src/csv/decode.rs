@@ -9,6 +9,7 @@ use csv::ByteRecord;
 use crate::{
     Item, MAX_FIELDS, Message,
     error::{Code, DecodeError, Place, shown},
+    in_order,
     json::repeated,
 };
 
@@ -109,6 +110,7 @@ fn record(
             change.push(name, if blank { Raw::Null } else { Raw::text(value) });
         }
     }
+    in_order(&mut change.fields);
     Ok(change)
 }
 
