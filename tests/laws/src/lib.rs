@@ -1,0 +1,1 @@
+//! Worlds for the laws: rules, random histories, and the engine in memory.
