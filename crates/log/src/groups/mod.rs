@@ -3,6 +3,10 @@
 pub(crate) mod group;
 pub(crate) mod member;
 pub(crate) mod offsets;
+mod round;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::path::Path;
