@@ -102,6 +102,38 @@ async fn the_producers_time_is_kept_and_found() {
 }
 
 #[tokio::test]
+async fn a_time_is_found_inside_a_compressed_batch() {
+    let running = start().await;
+    create(&running.log, "t", 1, &[]).await;
+    for (i, codec) in ["gzip", "snappy", "lz4"].into_iter().enumerate() {
+        let producer: rdkafka::producer::FutureProducer = client(&running.log)
+            .set("compression.codec", codec)
+            .set("linger.ms", "200")
+            .create()
+            .unwrap();
+        let base = 1_000_000 * (i as i64 + 1);
+        let payload = "x".repeat(500);
+        let sending = (0..3).map(|n| {
+            let record = FutureRecord::<str, str>::to("t")
+                .payload(&payload)
+                .timestamp(base + n);
+            producer.send(record, PATIENCE)
+        });
+        futures::future::try_join_all(sending).await.unwrap();
+        let consumer: BaseConsumer = group_consumer(&running.log, "g");
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset("t", 0, Offset::Offset(base + 1))
+            .unwrap();
+        let found = consumer.offsets_for_times(list, PATIENCE).unwrap();
+        assert_eq!(
+            found.find_partition("t", 0).unwrap().offset(),
+            Offset::Offset(i as i64 * 3 + 1),
+            "{codec}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn the_log_stamps_records_where_the_topic_says_so() {
     let running = start().await;
     create(

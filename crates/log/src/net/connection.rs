@@ -19,6 +19,10 @@ use super::frame::{self, FrameError, Head, Parsed};
 use crate::api::{self, Answer, Client};
 use crate::broker::Broker;
 
+/// Requests up to this size are bounded by the number of connections and do not wait for memory,
+/// so that heartbeats go on while large requests queue.
+const SMALL_REQUEST: usize = 16 * 1024;
+
 /// Why a connection was closed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Closed {
@@ -40,7 +44,7 @@ struct Pending {
     head: Head,
     answer: Answer,
     /// Memory of the request, given back once it is answered.
-    _memory: OwnedSemaphorePermit,
+    _memory: Option<OwnedSemaphorePermit>,
 }
 
 pub(crate) async fn serve(
@@ -57,10 +61,9 @@ pub(crate) async fn serve(
         local,
         peer,
     };
-    let write_timeout = broker.config.limits.io_timeout;
     tokio::select! {
         ended = read_requests(read, client, queue) => ended,
-        ended = write_answers(write, pending, write_timeout) => ended,
+        ended = write_answers(write, pending, &broker) => ended,
     }
 }
 
@@ -101,7 +104,7 @@ async fn read_frame(
     socket: &mut OwnedReadHalf,
     client: &Client,
     idle: Duration,
-) -> Result<Option<(Bytes, OwnedSemaphorePermit)>, Closed> {
+) -> Result<Option<(Bytes, Option<OwnedSemaphorePermit>)>, Closed> {
     let limits = &client.broker.config.limits;
     let mut len = [0u8; 4];
     match timeout(idle, socket.read_exact(&mut len)).await {
@@ -114,14 +117,14 @@ async fn read_frame(
         Ok(len) if (8..=limits.max_request_bytes).contains(&len) => len,
         _ => return Err(FrameError::Length(announced).into()),
     };
-    let permits = u32::try_from(len).map_err(|_| FrameError::Length(announced))?;
-    let memory = client
-        .broker
-        .request_memory
-        .clone()
-        .acquire_many_owned(permits)
-        .await
-        .map_err(|_| Closed::Stopping)?;
+    let memory = if len <= SMALL_REQUEST {
+        None
+    } else {
+        let permits = u32::try_from(len).map_err(|_| FrameError::Length(announced))?;
+        let memory = client.broker.request_memory.clone();
+        let acquired = memory.acquire_many_owned(permits).await;
+        Some(acquired.map_err(|_| Closed::Stopping)?)
+    };
     let mut frame = BytesMut::with_capacity(len);
     let filling = async {
         let mut body = (&mut *socket).take(len as u64);
@@ -141,14 +144,19 @@ async fn read_frame(
 async fn write_answers(
     mut socket: OwnedWriteHalf,
     mut pending: mpsc::Receiver<Pending>,
-    io_timeout: Duration,
+    broker: &Broker,
 ) -> Result<(), Closed> {
+    let io_timeout = broker.config.limits.io_timeout;
     while let Some(next) = pending.recv().await {
         let reply = match next.answer {
             Answer::Now(response) => api::Reply::from(*response),
             Answer::Later(work) => work.await,
             Answer::Nothing => continue,
         };
+        if broker.stop.is_cancelled() {
+            // What closed partitions answer now would be taken for the truth.
+            return Err(Closed::Stopping);
+        }
         let bytes = frame::encode(&next.head, &reply.response)?;
         // The records are in `bytes` now; the permit still stands for them.
         let permit = reply.memory;

@@ -36,6 +36,7 @@ pub(crate) async fn listen(listener: TcpListener, broker: Arc<Broker>, tasks: Ta
         tasks.spawn(async move {
             let stop = broker.stop.clone();
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 ended = connection::serve(stream, peer, broker) => {
                     if let Err(reason) = ended {

@@ -50,6 +50,9 @@ impl Partition {
 
     fn retain(&self, config: &TopicConfig, now_ms: i64) -> Result<usize, StorageError> {
         let mut log = self.lock();
+        if log.closed {
+            return Ok(0);
+        }
         let mut size: u64 = log.segments.iter().map(|s| s.size).sum();
         let mut gone = 0;
         for segment in &log.segments {
@@ -240,6 +243,10 @@ impl Partition {
         file.sync_all().map_err(fail)?;
         drop(file);
         let mut log = self.lock();
+        if log.closed {
+            // The folder may already belong to another.
+            return Ok(0);
+        }
         let Some(at) = log
             .segments
             .iter()
@@ -255,6 +262,10 @@ impl Partition {
             fs::rename(&target, &path).map_err(fail)?;
             files::sync_dir(&self.dir)?;
             *segment = Segment::open_closed(&self.dir, base_offset, next_base)?.0;
+            if segment.size == 0 {
+                // Offsets may be missing, so an empty segment says nothing.
+                log.segments.remove(at).delete()?;
+            }
         }
         Ok(removed)
     }

@@ -3,6 +3,7 @@
 pub(crate) mod batch;
 pub(crate) mod catalogue;
 pub(crate) mod compaction;
+mod compression;
 pub(crate) mod files;
 pub(crate) mod partition;
 pub(crate) mod producers;

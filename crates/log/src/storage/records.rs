@@ -111,11 +111,11 @@ fn varint(rest: &mut &[u8]) -> Option<i64> {
     None
 }
 
-/// The records of a batch without their compression; `None` when they cannot be unpacked here.
+/// The records of a batch without their compression; `None` when they cannot be unpacked.
 pub(crate) fn uncompressed<'a>(header: &BatchHeader, payload: &'a [u8]) -> Option<Cow<'a, [u8]>> {
     match header.compression() {
         0 => Some(Cow::Borrowed(payload)),
-        _ => None,
+        codec => super::compression::unpack(codec, payload).map(Cow::Owned),
     }
 }
 
