@@ -229,7 +229,7 @@ impl Habits {
     }
 
     /// A Salesforce as the demo connects it: deltas by change data capture, tagged with `client=baton`; a
-    /// workflow writes company names in capitals; last names (and a lead's company) are required.
+    /// workflow gives company names capitals; countries stand by name; last names (and a lead's company) are required.
     #[must_use]
     pub fn salesforce() -> Self {
         Self {
@@ -237,6 +237,11 @@ impl Habits {
             integration_user: vocabulary::INTEGRATION_USER.into(),
             recases: BTreeMap::from([("Company".into(), Recase::Title)]),
             workflow_lag: 400,
+            labels: countries(&[
+                "Country",
+                "MailingAddress.Country",
+                "BillingAddress.Country",
+            ]),
             required: BTreeMap::from([
                 (
                     Object::Lead,
@@ -275,6 +280,7 @@ impl Habits {
             origin_tag: None,
             sequences: false,
             truncates: BTreeMap::from([("position".into(), 40)]),
+            labels: countries(&["country"]),
             unique: Some("email".into()),
             known_email: KnownEmail::Updates,
             answer_delay: (300, 1_200),
@@ -289,4 +295,13 @@ impl Habits {
             ..Self::faithful()
         }
     }
+}
+
+/// Picklists that hold countries by name, whoever writes the code.
+fn countries(fields: &[&str]) -> BTreeMap<String, BTreeMap<String, String>> {
+    let names = vocabulary::COUNTRIES.map(|(code, name)| (code.to_owned(), name.to_owned()));
+    fields
+        .iter()
+        .map(|field| ((*field).to_owned(), BTreeMap::from(names.clone())))
+        .collect()
 }

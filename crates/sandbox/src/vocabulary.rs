@@ -70,7 +70,7 @@ pub const fn salesforce_entity(object: Object) -> &'static str {
     }
 }
 
-/// The fields of a Salesforce object, in the names of the shipped configuration.
+/// The fields of a Salesforce object, in the names of the shipped configuration, its custom ones among them.
 #[must_use]
 pub const fn salesforce_fields(object: Object) -> &'static [&'static str] {
     match object {
@@ -102,6 +102,9 @@ pub const fn salesforce_fields(object: Object) -> &'static [&'static str] {
             "ConvertedContactId",
             "ConvertedOpportunityId",
             "DoNotCall",
+            "OwnerId",
+            "Lead_Score__c",
+            "Interests__c",
         ],
         Object::Contact => &[
             "AccountId",
@@ -123,6 +126,10 @@ pub const fn salesforce_fields(object: Object) -> &'static [&'static str] {
             "Description",
             "HasOptedOutOfEmail",
             "DoNotCall",
+            "Birthdate",
+            "OwnerId",
+            "Lead_Score__c",
+            "Interests__c",
         ],
         Object::Account => &[
             "Name",
@@ -140,6 +147,7 @@ pub const fn salesforce_fields(object: Object) -> &'static [&'static str] {
             "NumberOfEmployees",
             "Description",
             "AccountSource",
+            "OwnerId",
         ],
         Object::Deal => &[
             "AccountId",
@@ -155,6 +163,8 @@ pub const fn salesforce_fields(object: Object) -> &'static [&'static str] {
             "IsClosed",
             "IsWon",
             "CampaignId",
+            "OwnerId",
+            "Loss_Reason__c",
         ],
     }
 }
@@ -212,6 +222,14 @@ pub(crate) fn salesforce_kept_as(object: Object, field: &str) -> String {
         _ => field.to_owned(),
     }
 }
+
+/// Country codes and the names that picklists hold for them.
+pub(crate) const COUNTRIES: [(&str, &str); 4] = [
+    ("DE", "Germany"),
+    ("FR", "France"),
+    ("GB", "United Kingdom"),
+    ("US", "United States"),
+];
 
 /// One built-in contact field of Mautic: alias, label, type.
 pub(crate) const MAUTIC_CORE: [(&str, &str, &str); 22] = [

@@ -236,6 +236,9 @@ fn fields(side: Side, object: Object, values: &[(Property, Value)]) -> Fields {
 
 fn entry(side: Side, object: Object, values: &[(Property, Value)], crm: &System) -> Fields {
     let mut entry = fields(side, object, values);
+    if (side, object) == (Side::Crm, Object::Lead) {
+        entry.insert("Status".to_owned(), "Open - Not Contacted".into());
+    }
     if (side, object) == (Side::Crm, Object::Contact) {
         let company = values
             .iter()

@@ -446,6 +446,9 @@ fn salesforce_header_has_the_members_of_a_recorded_one() {
         names(&ours["ChangeEventHeader"]),
         names(&theirs["ChangeEventHeader"])
     );
-    let more: Vec<_> = names(&ours).difference(&names(theirs)).copied().collect();
+    let more: Vec<_> = names(&ours)
+        .into_iter()
+        .filter(|name| !names(theirs).contains(name) && !name.ends_with("__c"))
+        .collect();
     assert!(more.is_empty(), "a recorded contact has no {more:?}");
 }
