@@ -374,9 +374,16 @@ codes! {
     PicklistDuplicate "picklist-duplicate" Error {
         title: "Two vendor values for one canonical value",
         why: "Baton could not tell which of the two to write, and would change one into the other.",
-        fix: "Give each its own canonical value, or set direction = \"in\".",
+        fix: "Say which one to write, such as write = { done = \"Hot\" }, or set direction = \"in\".",
         wrong: "[systems.crm.objects.contact.fields]\nRating = { field = \"status\", values = { Cold = \"open\", Warm = \"working\", Hot = \"done\", Old = \"done\" } }\n",
         right: "[systems.crm.objects.contact.fields]\nRating = { field = \"status\", values = { Cold = \"open\", Warm = \"working\", Hot = \"done\" } }\n",
+    }
+    WriteUnknown "write-unknown" Error {
+        title: "A value to be written that is not in the value map",
+        why: "What is written would be read back as something else.",
+        fix: "Name a vendor value that stands in `values` with this meaning.",
+        wrong: "[systems.crm.objects.contact.fields]\nRating = { field = \"status\", values = { Cold = \"open\", Warm = \"working\", Hot = \"done\", Old = \"done\" }, write = { done = \"Hott\" } }\n",
+        right: "[systems.crm.objects.contact.fields]\nRating = { field = \"status\", values = { Cold = \"open\", Warm = \"working\", Hot = \"done\", Old = \"done\" }, write = { done = \"Hot\" } }\n",
     }
     PicklistWithoutValues "picklist-without-values" Error {
         title: "A picklist that does not name its values",

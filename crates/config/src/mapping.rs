@@ -257,6 +257,7 @@ fn field(
         .text("separator")
         .and_then(|(text, _)| text.chars().next());
     let allowed = declared.map_or(&[][..], |d| d.values.as_slice());
+    spec.write = chosen(table, problems);
     spec.values = values(table, &spec, allowed, problems);
     let mut aliases = Vec::new();
     for (alias, span) in table.texts("aliases") {
@@ -319,6 +320,30 @@ fn check_form(table: &Table, spec: &MappedField, kind: FieldType, problems: &mut
     );
 }
 
+/// Which of several vendor values is written; each must stand in the value map with that meaning.
+fn chosen(table: &Table, problems: &mut Problems) -> BTreeMap<CompactString, CompactString> {
+    let mut map = BTreeMap::new();
+    for (canonical, entry) in table.each("write") {
+        let Some(vendor) = scalar(&entry.value) else {
+            continue;
+        };
+        let means = table
+            .table("values")
+            .and_then(|values| values.get(&vendor))
+            .map(scalar);
+        if means == Some(Some(canonical.to_owned())) {
+            map.insert(canonical.into(), vendor.into());
+        } else {
+            problems.report(
+                Code::WriteUnknown,
+                entry.value.span,
+                format!("`{vendor}` does not mean `{canonical}` in `values`"),
+            );
+        }
+    }
+    map
+}
+
 /// The value map, judged against the field's canonical values.
 fn values(
     table: &Table,
@@ -355,7 +380,9 @@ fn values(
                 }
             }
         };
-        if !written.insert(canonical.clone()) && spec.direction != Direction::In {
+        let again = !written.insert(canonical.clone());
+        let chosen = spec.write.contains_key(canonical.as_str());
+        if again && !chosen && spec.direction != Direction::In {
             problems.report(
                 Code::PicklistDuplicate,
                 entry.key,

@@ -99,6 +99,7 @@ static MAPPED_FIELD: TableSpec = table("MappedField", "One vendor field and the 
     key("direction", choice("direction", &["both", "in", "out"]), "`both` (default), `in`: read only, `out`: written only."),
     key("aliases", Shape::List(1, &Shape::Text), "Other names under which the vendor sends the same value. They are read, never written."),
     key("values", Shape::Map(Keys::Any, &Shape::Scalar), "The vendor's picklist values and the canonical ones."),
+    key("write", Shape::Map(Keys::Any, &Shape::Scalar), "Which vendor value is written for a canonical one, where several mean the same."),
     key("closed", Shape::Bool, "Values that do not stand in `values` are invalid. Default false: they pass as they are."),
     key("max_length", Shape::Integer(1, 1_000_000), "The longest text that the system keeps, in characters."),
     key("required", Shape::Bool, "The system refuses records without it."),

@@ -56,12 +56,17 @@ struct Scribe<'a> {
 }
 
 impl Scribe<'_> {
-    /// The first of the vendor's labels, in their order, that is read as `value`.
+    /// The label that the mapping says to write, else the first of the vendor's labels, in their order, that is read
+    /// as `value`.
     fn label(&self, value: &Value) -> Option<&CompactString> {
-        self.mapped.values.keys().find(|label| {
-            let raw = Raw::Text((*label).clone());
+        let means = |label: &CompactString| {
+            let raw = Raw::Text(label.clone());
             canonicalise(&raw, self.rule, self.mapped, self.system) == (value.clone(), Seen::Value)
-        })
+        };
+        let chosen = self.mapped.write.get(value.to_string().as_str());
+        chosen
+            .filter(|label| means(label))
+            .or_else(|| self.mapped.values.keys().find(|label| means(label)))
     }
 
     fn write(&self, value: &Value) -> Option<serde_json::Value> {

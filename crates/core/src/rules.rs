@@ -234,6 +234,8 @@ pub struct MappedField {
     pub direction: Direction,
     /// Vendor picklist value → canonical text. Empty: no value map.
     pub values: BTreeMap<CompactString, CompactString>,
+    /// Canonical text → the vendor value to write, where several vendor values mean the same.
+    pub write: BTreeMap<CompactString, CompactString>,
     /// Values outside a value map are invalid rather than passed through.
     pub closed: bool,
     /// Longest text the target keeps; longer values are sent cut and the cut is known as their rendering.
@@ -255,6 +257,7 @@ impl MappedField {
             field: field.into(),
             direction: Direction::Both,
             values: BTreeMap::new(),
+            write: BTreeMap::new(),
             closed: false,
             max_length: None,
             required: false,
