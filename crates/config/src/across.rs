@@ -147,7 +147,12 @@ impl Across<'_> {
             let mut longest: BTreeMap<Name, (usize, Name)> = BTreeMap::new();
             let mut stated: Vec<(Name, Name, usize, Span)> = Vec::new();
             for (system, object, lowered) in self.objects(kind) {
-                for mapped in lowered.objects.get(&object).into_iter().flat_map(|m| m.fields.values()) {
+                for mapped in lowered
+                    .objects
+                    .get(&object)
+                    .into_iter()
+                    .flat_map(|m| m.fields.values())
+                {
                     let (Some(length), Some(span)) = (mapped.spec.max_length, mapped.max_length)
                     else {
                         continue;
@@ -169,7 +174,9 @@ impl Across<'_> {
                 problems.report(
                     Code::LengthMismatch,
                     span,
-                    format!("`{system}` keeps {length} characters of `{field}`, `{other}` keeps {most}"),
+                    format!(
+                        "`{system}` keeps {length} characters of `{field}`, `{other}` keeps {most}"
+                    ),
                 );
             }
         }
@@ -195,9 +202,13 @@ impl Across<'_> {
                     let Some(span) = field.required else { continue };
                     let wanted = field.spec.field;
                     let declared = self.world.declared(kind, wanted.as_str());
-                    let computed = self.rules.entity(kind).fields.get(&wanted).is_some_and(|r| {
-                        matches!(r.strategy, Strategy::Derived(_))
-                    }) || declared.is_some_and(|d| d.derived || !d.certain);
+                    let computed = self
+                        .rules
+                        .entity(kind)
+                        .fields
+                        .get(&wanted)
+                        .is_some_and(|r| matches!(r.strategy, Strategy::Derived(_)))
+                        || declared.is_some_and(|d| d.derived || !d.certain);
                     let supplied = self.objects(kind).any(|(other, object, lowered)| {
                         other != *name
                             && lowered

@@ -640,7 +640,8 @@ impl Code {
             self.as_str(),
             self.title(),
             match self.severity() {
-                Severity::Error => "The configuration is not loaded; a running Baton keeps the old one.",
+                Severity::Error =>
+                    "The configuration is not loaded; a running Baton keeps the old one.",
                 Severity::Warning =>
                     "A warning: the configuration can be loaded, but look at this first.",
             },

@@ -35,12 +35,7 @@ pub(crate) struct Entities<'a> {
 }
 
 impl Entities<'_> {
-    pub fn read(
-        &self,
-        kind: Kind,
-        root: &Table,
-        problems: &mut Problems,
-    ) -> (EntityRules, Places) {
+    pub fn read(&self, kind: Kind, root: &Table, problems: &mut Problems) -> (EntityRules, Places) {
         let mut rules = EntityRules::default();
         let mut places = Places::default();
         let mut graph = Graph::default();
@@ -52,7 +47,9 @@ impl Entities<'_> {
         for (name, entry) in table.each("groups") {
             let name = Name::new(name);
             let members = self.members(kind, entry, &mut rules, name, problems);
-            if let Some(group) = self.group(kind, entry, &members, defaults, &mut graph, name, problems) {
+            if let Some(group) =
+                self.group(kind, entry, &members, defaults, &mut graph, name, problems)
+            {
                 rules.groups.insert(name, group);
             }
             if let Some(clear) = entry.value.as_table().and_then(explicit_clear) {
@@ -112,7 +109,10 @@ impl Entities<'_> {
         members
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one table, and all that its keys refer to")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one table, and all that its keys refer to"
+    )]
     fn group(
         &self,
         kind: Kind,
@@ -160,7 +160,10 @@ impl Entities<'_> {
         })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one table, and all that its keys refer to")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one table, and all that its keys refer to"
+    )]
     fn field(
         &self,
         kind: Kind,

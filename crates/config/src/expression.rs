@@ -248,8 +248,7 @@ impl<'a> Parser<'a> {
         match function {
             "coalesce" => Some(Expr::Coalesce(arguments)),
             "sum" => {
-                let numbers =
-                    |kind| matches!(kind, FieldType::Number | FieldType::Integer);
+                let numbers = |kind| matches!(kind, FieldType::Number | FieldType::Integer);
                 if arguments.iter().all(|a| self.is_of(a, numbers)) {
                     Some(Expr::Sum(arguments))
                 } else {

@@ -149,8 +149,8 @@ fn assemble(files: BTreeMap<String, Content>, environment: &Environment) -> Load
             continue;
         }
         let vocabulary = name.strip_prefix("vocabularies/");
-        let decides = vocabulary.is_some()
-            || spec::RULE_SECTIONS.iter().any(|section| table.has(section));
+        let decides =
+            vocabulary.is_some() || spec::RULE_SECTIONS.iter().any(|section| table.has(section));
         if decides {
             for part in [name.as_bytes(), text.as_bytes()] {
                 hasher.update(&(part.len() as u64).to_le_bytes());
@@ -182,12 +182,7 @@ fn assemble(files: BTreeMap<String, Content>, environment: &Environment) -> Load
 }
 
 /// The text of a file, registered as a source; none where it cannot be judged.
-fn text_of(
-    number: usize,
-    name: &str,
-    content: Content,
-    problems: &mut Problems,
-) -> Option<String> {
+fn text_of(number: usize, name: &str, content: Content, problems: &mut Problems) -> Option<String> {
     let mut register = |text: &str| {
         problems.sources.push(Source {
             name: name.to_owned(),
@@ -213,7 +208,9 @@ fn text_of(
     match String::from_utf8(bytes) {
         Ok(text) => {
             // A byte order mark is no part of the text.
-            let text = text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned);
+            let text = text
+                .strip_prefix('\u{feff}')
+                .map_or(text.clone(), str::to_owned);
             register(&text);
             Some(text)
         }
@@ -225,7 +222,11 @@ fn text_of(
                 start: at,
                 end: at.saturating_add('\u{fffd}'.len_utf8()),
             };
-            problems.report(Code::NotUtf8, span, format!("`{name}` is not UTF-8 text from here on"));
+            problems.report(
+                Code::NotUtf8,
+                span,
+                format!("`{name}` is not UTF-8 text from here on"),
+            );
             None
         }
     }

@@ -403,7 +403,11 @@ fn values(
                 .report(
                     Code::PicklistUnmapped,
                     entry.key,
-                    format!("no vendor value for {} of `{}`", lacking.join(", "), spec.field),
+                    format!(
+                        "no vendor value for {} of `{}`",
+                        lacking.join(", "),
+                        spec.field
+                    ),
                 )
                 .fix(format!(
                     "Add `\"…\" = \"{}\"`, or set direction = \"in\".",

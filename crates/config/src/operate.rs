@@ -1,10 +1,6 @@
 //! Reads what the daemon needs: topics, Kafka, store, admin port, roles. Secrets come from the environment or files.
 
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use baton_core::name::Name;
 
@@ -48,8 +44,18 @@ fn topics(root: &Table, table: &Table, problems: &mut Problems) -> Topics {
         }
     };
     take(table, "golden", &mut topics.golden, Some(Span::default()));
-    take(table, "decisions", &mut topics.decisions, Some(Span::default()));
-    take(table, "dead_letters", &mut topics.dead_letters, Some(Span::default()));
+    take(
+        table,
+        "decisions",
+        &mut topics.decisions,
+        Some(Span::default()),
+    );
+    take(
+        table,
+        "dead_letters",
+        &mut topics.dead_letters,
+        Some(Span::default()),
+    );
     let empty = Table::default();
     for (name, entry) in root.each("systems") {
         let name = Name::new(name);
@@ -114,12 +120,16 @@ fn kafka(table: &Table, environment: &Environment, problems: &mut Problems) -> K
     let mut kafka = Kafka::default();
     if let Some((text, span)) = table.text("bootstrap") {
         let fits = text.split(',').all(|part| {
-            part.trim()
-                .rsplit_once(':')
-                .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0))
+            part.trim().rsplit_once(':').is_some_and(|(host, port)| {
+                !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0)
+            })
         });
         if !fits {
-            problems.report(Code::BadAddress, span, format!("`{text}` is no list of host:port"));
+            problems.report(
+                Code::BadAddress,
+                span,
+                format!("`{text}` is no list of host:port"),
+            );
         }
         kafka.bootstrap = Some(text.to_owned());
     }
@@ -147,9 +157,18 @@ fn kafka(table: &Table, environment: &Environment, problems: &mut Problems) -> K
 fn is_secret(name: &str) -> bool {
     let name = name.to_lowercase();
     let location = name.ends_with(".location") || name.ends_with(".url") || name.ends_with(".id");
-    ["password", "secret", "token", "credential", "sasl.oauthbearer.config", "ssl.key.pem", "api_key", "apikey"]
-        .iter()
-        .any(|word| name.contains(word))
+    [
+        "password",
+        "secret",
+        "token",
+        "credential",
+        "sasl.oauthbearer.config",
+        "ssl.key.pem",
+        "api_key",
+        "apikey",
+    ]
+    .iter()
+    .any(|word| name.contains(word))
         && !location
 }
 
@@ -165,7 +184,11 @@ fn secret(
         tree::Kind::Bad => return None,
         _ if must_hide => {
             // The message must not repeat it.
-            problems.report(Code::SecretInline, node.span, "a secret stands here in plain text");
+            problems.report(
+                Code::SecretInline,
+                node.span,
+                "a secret stands here in plain text",
+            );
             return None;
         }
         _ => return crate::mapping::scalar(node).map(Secret::new),
@@ -203,7 +226,11 @@ fn secret(
         }
         (None, None) => {
             if !node.holds_bad() {
-                problems.report(Code::SecretSource, node.span, "neither `env` nor `file` is given");
+                problems.report(
+                    Code::SecretSource,
+                    node.span,
+                    "neither `env` nor `file` is given",
+                );
             }
             None
         }

@@ -68,7 +68,10 @@ pub(crate) fn identity(
             .collect();
         identity.composites.insert(kind, composites);
     }
-    let has_people = identity.keys.get(&Kind::Person).is_some_and(|k| !k.is_empty());
+    let has_people = identity
+        .keys
+        .get(&Kind::Person)
+        .is_some_and(|k| !k.is_empty());
     if identity.email.is_none() && !has_people && !entry.value.holds_bad() && !table.has("email") {
         problems.report(
             Code::IdentityMissing,

@@ -73,7 +73,12 @@ fn around<'a>(source: &'a str, problem: &Problem) -> (&'a str, usize, std::ops::
     if from > 0 {
         let above = source.get(..from.saturating_sub(1)).unwrap_or_default();
         let above_start = above.rfind('\n').map_or(0, |at| at.saturating_add(1));
-        if !source.get(above_start..from).unwrap_or_default().trim().is_empty() {
+        if !source
+            .get(above_start..from)
+            .unwrap_or_default()
+            .trim()
+            .is_empty()
+        {
             from = above_start;
             first_line = first_line.saturating_sub(1);
         }

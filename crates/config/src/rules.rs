@@ -89,7 +89,12 @@ fn timing(root: &Table, problems: &mut Problems) -> Timing {
         .unwrap_or(timing.reverts_per_day);
     timing.alternations = table.int("alternations").unwrap_or(timing.alternations);
     for (longer, than, long, short) in [
-        ("give_up", "rendering_settle", timing.give_up, timing.rendering_settle),
+        (
+            "give_up",
+            "rendering_settle",
+            timing.give_up,
+            timing.rendering_settle,
+        ),
         ("horizon", "give_up", timing.horizon, timing.give_up),
     ] {
         let said = table.entry(longer).or_else(|| table.entry(than));

@@ -104,7 +104,9 @@ fn shape(of: &'static Shape, defs: &mut BTreeMap<&'static str, Value>) -> Value 
                     "propertyNames": { "pattern": "^[a-z][a-z0-9_]{0,63}$" },
                     "additionalProperties": value,
                 }),
-                Keys::Any | Keys::Known => json!({ "type": "object", "additionalProperties": value }),
+                Keys::Any | Keys::Known => {
+                    json!({ "type": "object", "additionalProperties": value })
+                }
             }
         }
         Shape::Rule => shape(&spec::RULE, defs),

@@ -113,7 +113,9 @@ impl Shape {
             Self::Duration(..) => "a duration in quotes, such as \"180d\"".into(),
             Self::Bytes(..) => "a size in quotes, such as \"4MiB\"".into(),
             Self::Scalar => "a text, a number or true/false".into(),
-            Self::Rule => "the name of a strategy in quotes, or a table such as { only = \"crm\" }".into(),
+            Self::Rule => {
+                "the name of a strategy in quotes, or a table such as { only = \"crm\" }".into()
+            }
             Self::List(..) => "a list in [ ]".into(),
             Self::Table(_) | Self::Map(..) => "a table".into(),
             Self::Either(shapes) => {
@@ -256,7 +258,10 @@ fn check_scalar(shape: &Shape, kind: &mut Kind, span: Span, problems: &mut Probl
 
 fn check_duration(text: &str, least: i64, most: i64, span: Span, problems: &mut Problems) -> bool {
     let positive = text.trim().strip_prefix('-');
-    match (quantity::duration(text), positive.and_then(quantity::duration)) {
+    match (
+        quantity::duration(text),
+        positive.and_then(quantity::duration),
+    ) {
         (Some(ms), _) if (least..=most).contains(&ms) => true,
         (Some(_), _) | (_, Some(_)) => {
             problems
@@ -485,4 +490,3 @@ fn capital(text: &str) -> String {
         .map(|c| c.to_uppercase().chain(chars).collect())
         .unwrap_or_default()
 }
-

@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use baton_core::{
     id::Kind,
     name::Name,
-    rules::{
-        Decay, FieldType, OnBlank, OnTransition, Segment, Strategy, Trust, TrustSource,
-    },
+    rules::{Decay, FieldType, OnBlank, OnTransition, Segment, Strategy, Trust, TrustSource},
     time::DAY,
 };
 use rust_decimal::Decimal;
@@ -99,7 +97,11 @@ impl Lowering<'_> {
             }
             return None;
         };
-        for (setting, owner) in [("on_blank", "priority"), ("margin", "trust"), ("doubtful", "trust")] {
+        for (setting, owner) in [
+            ("on_blank", "priority"),
+            ("margin", "trust"),
+            ("doubtful", "trust"),
+        ] {
             if let Some(entry) = table.entry(setting).filter(|_| owner != *head) {
                 self.problems.report(
                     Code::StrategyConflict,
@@ -230,7 +232,11 @@ impl Lowering<'_> {
             } else {
                 "`by_stage` needs `until` and `then`, or `segments`"
             };
-            let code = if simple { Code::StrategyConflict } else { Code::MissingKey };
+            let code = if simple {
+                Code::StrategyConflict
+            } else {
+                Code::MissingKey
+            };
             let at = table.entry("segments").map_or(key, |e| e.key);
             if !table.entries.values().any(|e| e.value.is_bad()) {
                 self.problems.report(code, at, message);
@@ -288,11 +294,7 @@ impl Lowering<'_> {
     fn until(&mut self, stretch: &Table, last: &mut Option<usize>) -> Option<Name> {
         let (name, span) = stretch.text("until")?;
         let stage = self.world.stage(name, span, self.problems)?;
-        let rank = self
-            .world
-            .stages
-            .iter()
-            .position(|s| s == stage.as_str())?;
+        let rank = self.world.stages.iter().position(|s| s == stage.as_str())?;
         if rank == 0 {
             self.problems.report(
                 Code::StageUnreachable,
@@ -348,7 +350,10 @@ impl Lowering<'_> {
                 | Strategy::Derived(_)
                 | Strategy::Follow { .. }
         );
-        let staged = matches!(strategy, Strategy::ByStage { .. } | Strategy::Manual { fallback: Some(_) });
+        let staged = matches!(
+            strategy,
+            Strategy::ByStage { .. } | Strategy::Manual { fallback: Some(_) }
+        );
         if place.nested && (composed || staged) {
             self.problems.report(
                 Code::StrategyNested,
@@ -358,10 +363,7 @@ impl Lowering<'_> {
             return None;
         }
         let Some(kind) = place.single else {
-            let single = matches!(
-                strategy,
-                Strategy::Longest | Strategy::Max | Strategy::Min
-            );
+            let single = matches!(strategy, Strategy::Longest | Strategy::Max | Strategy::Min);
             if single || (composed && !matches!(strategy, Strategy::Follow { .. })) {
                 self.problems.report(
                     Code::GroupStrategy,
@@ -380,19 +382,12 @@ impl Lowering<'_> {
             Strategy::Max | Strategy::Min
                 if !matches!(
                     kind,
-                    FieldType::Number
-                        | FieldType::Integer
-                        | FieldType::Date
-                        | FieldType::Instant
+                    FieldType::Number | FieldType::Integer | FieldType::Date | FieldType::Instant
                 ) =>
             {
                 "a number, date or instant"
             }
-            Strategy::Longest
-                if !matches!(kind, FieldType::Text | FieldType::Url) =>
-            {
-                "a text"
-            }
+            Strategy::Longest if !matches!(kind, FieldType::Text | FieldType::Url) => "a text",
             Strategy::MostRestrictive if !place.consent => "the field of a consent",
             _ => {
                 self.counts(strategy, span, place)?;

@@ -313,10 +313,7 @@ impl Reader<'_> {
         if self.bad_lines.is_empty() {
             return false;
         }
-        let (first, last) = (
-            line_of(self.text, span.start),
-            line_of(self.text, span.end),
-        );
+        let (first, last) = (line_of(self.text, span.start), line_of(self.text, span.end));
         self.bad_lines
             .iter()
             .any(|line| (first..=last).contains(line))

@@ -308,7 +308,10 @@ fn condition(
         "present" => unfit(entry.value.span, "`present = false` tests nothing".into()),
         "at_least" => {
             if !matches!(declared.kind, FieldType::Number | FieldType::Integer) {
-                return unfit(entry.key, format!("`at_least` on `{field}`, which is no number"));
+                return unfit(
+                    entry.key,
+                    format!("`at_least` on `{field}`, which is no number"),
+                );
             }
             Some(Condition::AtLeast(field, decimal(table, "at_least")?))
         }
