@@ -192,8 +192,9 @@ pub(crate) fn fold(text: &str) -> Cow<'_, str> {
 
 /// Trimmed, Unicode NFC, line ends as `\n`, without NUL (which databases refuse); inner white space is kept.
 pub(crate) fn tidy(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() && !text.bytes().any(|b| b == b'\r' || b == 0) {
-        return Cow::Borrowed(text.trim());
+    // Printable ASCII, which most values are, has nothing to tidy but spaces at its ends.
+    if text.bytes().all(|b| matches!(b, b' '..=b'~')) {
+        return Cow::Borrowed(text.trim_ascii());
     }
     let mut text = Cow::Borrowed(text);
     if text.contains('\0') {

@@ -9,9 +9,11 @@ use std::{
     sync::{LazyLock, RwLock},
 };
 
+use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-static NAMES: LazyLock<RwLock<HashSet<&'static str>>> = LazyLock::new(RwLock::default);
+static NAMES: LazyLock<RwLock<HashSet<&'static str, FxBuildHasher>>> =
+    LazyLock::new(RwLock::default);
 
 /// A configured name: cheap to copy and to compare, ordered as its text, stored as its text.
 #[derive(Clone, Copy, PartialEq, Eq)]

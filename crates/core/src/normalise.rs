@@ -72,11 +72,17 @@ pub fn normalise(incoming: &Incoming, rules: &Rules) -> Result<Change, Refusal> 
         raw.fields.iter().find(|f| f.name == name).map(|f| &f.value)
     });
     let fields = if states_values(&class) {
+        let own_names = matches!(incoming.format, Format::Csv | Format::Baton);
         let reader = Reader {
             rules: rules.entity(object.kind()),
             mapping,
             system,
-            own_names: matches!(incoming.format, Format::Csv | Format::Baton),
+            own_names,
+            only_written: if own_names {
+                only_written(mapping)
+            } else {
+                Vec::new()
+            },
             outbound: false,
             blank: blank_in(&class),
         };
@@ -250,6 +256,8 @@ struct Reader<'a> {
     own_names: bool,
     /// Whether fields that are only written count: in the answer to a write they do.
     outbound: bool,
+    /// Fields that must not come in by their own names, where such names are understood.
+    only_written: Vec<Name>,
     blank: Seen,
 }
 
@@ -269,12 +277,12 @@ impl Reader<'_> {
         cleared: bool,
     ) {
         let own;
-        let mapped = match self.mapping.fields.get(vendor) {
-            Some(mapped) => mapped,
+        let (mapped, rule) = match self.mapping.fields.get(vendor) {
+            Some(mapped) => (mapped, self.rules.fields.get(&mapped.field)),
             None => match self.own_field(vendor) {
-                Some(field) => {
+                Some((field, rule)) => {
                     own = MappedField::plain(field);
-                    &own
+                    (&own, Some(rule))
                 }
                 None => return,
             },
@@ -283,9 +291,10 @@ impl Reader<'_> {
             return;
         }
         let plain;
-        let rule = match self.rules.fields.get(&mapped.field) {
+        let rule = match rule {
             Some(rule) => rule,
             None => {
+                // A mapped field without a rule of its own is text.
                 plain = FieldRule::default();
                 &plain
             }
@@ -305,20 +314,28 @@ impl Reader<'_> {
         });
     }
 
-    /// The Baton field of this name, where such names are understood and the system is not merely written to.
-    fn own_field(&self, name: &str) -> Option<Name> {
+    /// The Baton field of this name and its rule, where such names are understood and the system is not merely
+    /// written to.
+    fn own_field(&self, name: &str) -> Option<(Name, &FieldRule)> {
         self.own_names.then_some(())?;
         let field = Name::known(name)?;
-        self.rules.fields.contains_key(&field).then_some(())?;
-        let mut mapped = self
-            .mapping
+        let rule = self.rules.fields.get(&field)?;
+        (!self.only_written.contains(&field)).then_some((field, rule))
+    }
+}
+
+/// The Baton fields that this system is told but does not tell.
+fn only_written(mapping: &ObjectMapping) -> Vec<Name> {
+    let told = |out| {
+        mapping
             .fields
             .values()
-            .filter(|m| m.field == field)
-            .peekable();
-        let only_written = mapped.peek().is_some() && mapped.all(|m| m.direction == Direction::Out);
-        (self.outbound || !only_written).then_some(field)
-    }
+            .filter(move |m| (m.direction == Direction::Out) == out)
+            .map(|m| m.field)
+    };
+    told(true)
+        .filter(|field| !told(false).any(|f| f == *field))
+        .collect()
 }
 
 /// Sorted by field, one of each: the first vendor field that is not blank; among blanks, the one that says most.

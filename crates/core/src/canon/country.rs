@@ -31,6 +31,10 @@ pub(super) fn alpha2(text: &str) -> Option<&'static str> {
     if text.len() > LONGEST {
         return None;
     }
+    // What systems send most.
+    if text.len() == 2 && text.is_ascii() {
+        return CODES.get(text.to_ascii_lowercase().as_str()).copied();
+    }
     CODES.get(&key(text)).copied()
 }
 

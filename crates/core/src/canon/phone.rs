@@ -68,9 +68,11 @@ fn is_settled(text: &str) -> bool {
     };
     match code {
         "1" => national.len() == 10 && !national.starts_with(['0', '1']),
-        "7" => national.len() == 10 && !national.starts_with('0'),
-        // Plans whose trunk prefix is another digit than 0, or that keep a leading one.
-        "36" | "52" | "54" | "55" | "370" | "375" | "992" | "993" | "996" | "998" => false,
+        "44" => (9..=10).contains(&national.len()) && !national.starts_with(['0', '1']),
+        "61" => national.len() == 9 && !national.starts_with(['0', '1']),
+        // Plans whose trunk or carrier prefixes begin with other digits than 0, or that complete local numbers.
+        "7" | "36" | "52" | "54" | "55" | "86" | "261" | "298" | "352" | "370" | "375" | "378"
+        | "423" | "506" | "672" | "692" | "992" | "993" | "996" | "998" => false,
         _ => !national.starts_with('0') && national.len() >= 6,
     }
 }

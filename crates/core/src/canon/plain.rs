@@ -16,9 +16,10 @@ pub(super) fn email(text: &str) -> Option<Value> {
         && !domain.contains('@')
         && !domain.starts_with('.')
         && !domain.ends_with('.')
-        && !text.contains(|c: char| {
-            c.is_whitespace() || c.is_control() || matches!(c, ',' | ';' | '<' | '>')
-        });
+        && !text
+            .bytes()
+            .any(|b| matches!(b, 0..=b' ' | 0x7f | b',' | b';' | b'<' | b'>'))
+        && (text.is_ascii() || !text.contains(|c: char| c.is_whitespace() || c.is_control()));
     plausible.then(|| Value::text(&fold(text)))
 }
 

@@ -166,6 +166,7 @@ fn read(
         mapping,
         system,
         own_names: false,
+        only_written: Vec::new(),
         outbound,
         blank: Seen::BlankInSnapshot,
     };

@@ -38,25 +38,18 @@ fn put_fields(bytes: &mut Vec<u8>, raw: &RawChange) {
         raw.fields.iter().for_each(|field| put_field(bytes, field));
         return;
     }
-    let mut each: Vec<Vec<u8>> = raw
+    let mut each: Vec<(&str, Vec<u8>)> = raw
         .fields
         .iter()
         .map(|field| {
-            let mut bytes = Vec::with_capacity(64);
-            put_field(&mut bytes, field);
-            bytes
+            let mut encoded = Vec::with_capacity(64);
+            put_field(&mut encoded, field);
+            (field.name.as_str(), encoded)
         })
         .collect();
-    // The order must be that of the branch above: by name, and only then by the rest.
-    each.sort_unstable_by(|a, b| name_of(a).cmp(name_of(b)).then_with(|| a.cmp(b)));
-    each.iter().for_each(|field| bytes.extend_from_slice(field));
-}
-
-/// The name at the start of an encoded field.
-fn name_of(encoded: &[u8]) -> &[u8] {
-    let (length, rest) = encoded.split_at_checked(4).unwrap_or_default();
-    let length = length.try_into().map_or(0, u32::from_le_bytes);
-    rest.get(..length as usize).unwrap_or(rest)
+    each.sort_unstable();
+    each.iter()
+        .for_each(|(_, encoded)| bytes.extend_from_slice(encoded));
 }
 
 fn put_field(bytes: &mut Vec<u8>, field: &RawField) {
@@ -138,7 +131,13 @@ fn put(bytes: &mut Vec<u8>, text: &str) {
     bytes.extend_from_slice(text.as_bytes());
 }
 
-/// Four bytes suffice: a message of the log is smaller than that.
+/// One byte for most, since every byte hashed costs time; four more suffice for what fits into a message of the log.
 fn put_length(bytes: &mut Vec<u8>, length: usize) {
-    bytes.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
+    match u8::try_from(length) {
+        Ok(short) if short < u8::MAX => bytes.push(short),
+        _ => {
+            bytes.push(u8::MAX);
+            bytes.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
+        }
+    }
 }
