@@ -132,8 +132,12 @@ impl Scribe<'_> {
         Some(text.into())
     }
 
+    fn labels(&self) -> impl Iterator<Item = &CompactString> {
+        self.mapped.write.values().chain(self.mapped.values.keys())
+    }
+
     fn item_label(&self, item: &CompactString) -> Option<&CompactString> {
-        self.mapped.values.keys().find(|label| {
+        self.labels().find(|label| {
             let raw = Raw::List(vec![(*label).clone()]);
             let (read, seen) = canonicalise(&raw, self.rule, self.mapped, self.system);
             seen == Seen::Value && matches!(read, Value::Set(set) if set == [item.clone()])

@@ -14,13 +14,23 @@ use baton_core::{
 const ADDRESS: [&str; 5] = ["street", "city", "state", "postal_code", "country"];
 
 fn rules() -> Rules {
-    let mut rules = Rules { version: "test".into(), cause_rank: [0, 1, 2, 3, 4, 5, 6], ..Rules::default() };
+    let mut rules = Rules {
+        version: "test".into(),
+        cause_rank: [0, 1, 2, 3, 4, 5, 6],
+        ..Rules::default()
+    };
     let mut person = EntityRules::default();
     for field in ADDRESS {
         person.fields.insert(field.into(), FieldRule::default());
         person.group_of.insert(field.into(), "address".into());
     }
-    person.fields.insert("email".into(), FieldRule { kind: FieldType::Email, ..FieldRule::default() });
+    person.fields.insert(
+        "email".into(),
+        FieldRule {
+            kind: FieldType::Email,
+            ..FieldRule::default()
+        },
+    );
     person.groups.insert(
         "address".into(),
         GroupRule {
@@ -34,9 +44,16 @@ fn rules() -> Rules {
     rules.person = person;
     rules.identity.email = Some("email".into());
     for name in ["crm", "map"] {
-        let mut mapping = ObjectMapping { vendor: "contact".into(), admit: true, create: CreatePolicy::Always, ..ObjectMapping::default() };
+        let mut mapping = ObjectMapping {
+            vendor: "contact".into(),
+            admit: true,
+            create: CreatePolicy::Always,
+            ..ObjectMapping::default()
+        };
         for field in ADDRESS.iter().chain(&["email"]) {
-            mapping.fields.insert((*field).into(), MappedField::plain(*field));
+            mapping
+                .fields
+                .insert((*field).into(), MappedField::plain(*field));
         }
         rules.systems.insert(
             name.into(),
@@ -90,10 +107,62 @@ fn a_salespersons_address_survives_a_later_list_import_whole_and_in_both_systems
         let start = 1_800_000_000_000;
         let edited = start + 10_000;
         let inputs = [
-            change("crm", "c1", start, "unknown", &[("email", "ada@example.com"), ("street", "Old 1"), ("city", "Ulm"), ("state", ""), ("postal_code", "1"), ("country", "DE")]),
-            change("map", "m1", start, "unknown", &[("email", "ada@example.com"), ("street", "Old 1"), ("city", "Ulm"), ("state", ""), ("postal_code", "1"), ("country", "DE")]),
-            change("crm", "c1", edited, "manual_edit", &[("email", "ada@example.com"), ("street", "New 2"), ("city", "Bonn"), ("state", ""), ("postal_code", "2"), ("country", "DE")]),
-            change("map", "m1", edited + gap * SECOND, "list_import", &[("email", "ada@example.com"), ("street", "List 3"), ("city", "Köln"), ("state", ""), ("postal_code", "3"), ("country", "DE")]),
+            change(
+                "crm",
+                "c1",
+                start,
+                "unknown",
+                &[
+                    ("email", "ada@example.com"),
+                    ("street", "Old 1"),
+                    ("city", "Ulm"),
+                    ("state", ""),
+                    ("postal_code", "1"),
+                    ("country", "DE"),
+                ],
+            ),
+            change(
+                "map",
+                "m1",
+                start,
+                "unknown",
+                &[
+                    ("email", "ada@example.com"),
+                    ("street", "Old 1"),
+                    ("city", "Ulm"),
+                    ("state", ""),
+                    ("postal_code", "1"),
+                    ("country", "DE"),
+                ],
+            ),
+            change(
+                "crm",
+                "c1",
+                edited,
+                "manual_edit",
+                &[
+                    ("email", "ada@example.com"),
+                    ("street", "New 2"),
+                    ("city", "Bonn"),
+                    ("state", ""),
+                    ("postal_code", "2"),
+                    ("country", "DE"),
+                ],
+            ),
+            change(
+                "map",
+                "m1",
+                edited + gap * SECOND,
+                "list_import",
+                &[
+                    ("email", "ada@example.com"),
+                    ("street", "List 3"),
+                    ("city", "Köln"),
+                    ("state", ""),
+                    ("postal_code", "3"),
+                    ("country", "DE"),
+                ],
+            ),
         ];
         let mut commands = Vec::new();
         for input in inputs {
@@ -103,24 +172,48 @@ fn a_salespersons_address_survives_a_later_list_import_whole_and_in_both_systems
             assert_eq!(settled.outcome, Outcome::Applied);
         }
         let person = *book.links.values().next().expect("one person");
-        assert!(book.links.values().all(|e| *e == person), "one person for both records");
-        let wake = book.entities[&person].state.wake.expect("the tuple settles");
+        assert!(
+            book.links.values().all(|e| *e == person),
+            "one person for both records"
+        );
+        let wake = book.entities[&person]
+            .state
+            .wake
+            .expect("the tuple settles");
         book.settle(Item::Wake(person), &rules, wake);
         for message in &book.out.messages {
-            if let (OutTopic::Commands(system), OutBody::Command(command)) = (message.topic, &message.body) {
+            if let (OutTopic::Commands(system), OutBody::Command(command)) =
+                (message.topic, &message.body)
+            {
                 commands.push((system, command.clone()));
             }
         }
         let state = &book.entities[&person].state;
-        let golden: Vec<_> = ADDRESS.iter().map(|f| state.golden_value((*f).into()).to_string()).collect();
+        let golden: Vec<_> = ADDRESS
+            .iter()
+            .map(|f| state.golden_value((*f).into()).to_string())
+            .collect();
         assert_eq!(golden, ["New 2", "Bonn", "", "2", "DE"]);
-        let last = commands.iter().rev().find(|(s, _)| s.as_str() == "map").expect("the MAP is told").1.clone();
+        let last = commands
+            .iter()
+            .rev()
+            .find(|(s, _)| s.as_str() == "map")
+            .expect("the MAP is told")
+            .1
+            .clone();
         assert_eq!(last.fields["street"], "New 2");
         assert_eq!(last.fields["city"], "Bonn");
-        assert!(commands.iter().all(|(s, _)| s.as_str() == "map"), "nothing is written back to the CRM: {commands:?}");
-        let why = baton_core::explain::explain(state, &rules, "city".into(), wake).expect("explained");
+        assert!(
+            commands.iter().all(|(s, _)| s.as_str() == "map"),
+            "nothing is written back to the CRM: {commands:?}"
+        );
+        let why =
+            baton_core::explain::explain(state, &rules, "city".into(), wake).expect("explained");
         assert_eq!(why.winner.as_ref().map(|w| w.system.as_str()), Some("crm"));
-        assert!(why.losers.iter().any(|l| l.reason.contains("protected")), "{why:?}");
+        assert!(
+            why.losers.iter().any(|l| l.reason.contains("protected")),
+            "{why:?}"
+        );
         let _ = Value::Blank;
     }
 }

@@ -93,6 +93,9 @@ fn mapping() -> impl Strategy<Value = MappedField> {
         .prop_map(
             |(values, closed, max_length, separator, negate, epoch_millis)| {
                 let mut mapped = MappedField::plain("field");
+                if negate && !values.is_empty() {
+                    mapped.write = self::values(&[("b", "warm"), ("a", "b")]);
+                }
                 mapped.values = values;
                 mapped.closed = closed;
                 mapped.max_length = max_length;

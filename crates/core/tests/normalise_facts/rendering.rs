@@ -93,6 +93,24 @@ fn the_first_label_of_a_value_is_written() {
 }
 
 #[test]
+fn the_label_that_the_mapping_chose_is_written() {
+    let mapped = plain(|m| {
+        m.values = values(&[
+            ("bounced", "true"),
+            ("manual", "true"),
+            ("contactable", "false"),
+        ]);
+        m.write = values(&[("true", "manual")]);
+    });
+    let written = |b| crm(&Value::Bool(b), FieldType::Boolean, &mapped);
+    assert_eq!(written(true), Some((json!("manual"), Value::Bool(true))));
+    assert_eq!(
+        written(false),
+        Some((json!("contactable"), Value::Bool(false)))
+    );
+}
+
+#[test]
 fn a_value_that_is_the_label_of_another_is_not_written() {
     let mapped = plain(|m| m.values = values(&[("a", "b")]));
     assert_eq!(crm(&Value::text("a"), FieldType::Text, &mapped), None);
