@@ -1,1 +1,14 @@
 //! Moves: Kafka, pipeline, delivery, timers, signals, telemetry, admin, command line.
+//!
+//! The straight path is [`engine::Engine::process`]: `consume → decode → normalise → identify → apply → commit`;
+//! then [`engine::Engine::relay`] publishes what was decided. `baton run` loops over the same functions that a
+//! driver (the demo, a test) steps.
+
+pub mod cli;
+pub mod clock;
+pub mod daemon;
+pub mod demo;
+pub mod engine;
+pub mod kafka;
+pub mod retry;
+pub mod telemetry;

@@ -1,0 +1,178 @@
+//! `baton explain`: why a field has its value, now or at a past time.
+
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+
+use baton_core::{
+    apply::apply,
+    explain::explain,
+    id::{EntityId, Kind},
+    rules::Rules,
+    state::State,
+    time::Millis,
+    wire::{ClaimView, Explanation},
+};
+use baton_store::Store;
+
+use super::{
+    Place, Workspace,
+    key::{KEY_HELP, field, find, parse_kind},
+    output,
+};
+
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// person, account or deal
+    #[arg(value_parser = parse_kind)]
+    kind: Kind,
+    #[arg(help = KEY_HELP)]
+    key: String,
+    /// Name of the field
+    field: String,
+    /// As it was at this instant (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    at: Option<Millis>,
+}
+
+/// Reads an instant for clap.
+pub fn parse_time(text: &str) -> Result<Millis, String> {
+    Millis::parse(text).ok_or_else(|| {
+        "an instant looks like 2026-11-22T07:55:34Z or 2026-11-22T07:55:34+02:00".to_owned()
+    })
+}
+
+pub async fn run(place: &Place, args: &Args) -> anyhow::Result<ExitCode> {
+    let workspace = Workspace::open(place)?;
+    let rules = &workspace.active.rules;
+    let name = field(rules, args.kind, &args.field)?;
+    let store = workspace.existing_store().await?;
+    let state = find(&store, rules, args.kind, &args.key).await?;
+    let explanation = match args.at {
+        None => explain(&state, rules, name, crate::clock::Clock::System.now()),
+        Some(at) => {
+            let then = as_of(&store, rules, state.id, at).await?;
+            let judged = Judged::at(&store, rules, at).await?;
+            explain(&then, judged.rules(rules), name, at)
+        }
+    };
+    let Some(explanation) = explanation else {
+        anyhow::bail!("the rules of that time do not know the field `{}`", name);
+    };
+    if place.json {
+        output::json(&explanation)?;
+    } else {
+        print(&explanation)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The entity as it was: its inputs up to then, applied again, each under the rules it was first judged by.
+async fn as_of(store: &Store, rules: &Rules, id: EntityId, at: Millis) -> anyhow::Result<State> {
+    let versions = versions(store).await?;
+    let mut state = State::new(id);
+    for entry in store.ledger(id, Some(at)).await? {
+        let row = entry.row;
+        let then = versions.get(row.rule_version.as_str()).unwrap_or(rules);
+        drop(apply(&mut state, &row.input, then, row.at));
+    }
+    Ok(state)
+}
+
+/// Every rule version that was ever active, as far as this binary still understands its text.
+async fn versions(store: &Store) -> anyhow::Result<BTreeMap<String, Rules>> {
+    let mut versions = BTreeMap::new();
+    for activation in store.activations().await? {
+        if let Some(rules) = read_rules(&activation.body) {
+            versions.insert(activation.version, rules);
+        }
+    }
+    Ok(versions)
+}
+
+fn read_rules(body: &str) -> Option<Rules> {
+    let files: BTreeMap<PathBuf, String> = serde_json::from_str(body).ok()?;
+    // Secrets play no part in rules.
+    baton_config::load_from(&files, &baton_config::Environment::default()).rules
+}
+
+/// The rules that were active at an instant.
+struct Judged(Option<Rules>);
+
+impl Judged {
+    async fn at(store: &Store, now: &Rules, at: Millis) -> anyhow::Result<Self> {
+        let active = store
+            .activations()
+            .await?
+            .into_iter()
+            .filter(|activation| activation.at <= at)
+            .next_back();
+        Ok(Self(
+            active
+                .filter(|activation| activation.version != now.version.as_str())
+                .and_then(|activation| read_rules(&activation.body)),
+        ))
+    }
+
+    fn rules<'r>(&'r self, now: &'r Rules) -> &'r Rules {
+        self.0.as_ref().unwrap_or(now)
+    }
+}
+
+fn print(explanation: &Explanation) -> anyhow::Result<()> {
+    output::line(format!(
+        "{} = {}",
+        explanation.field,
+        output::value(&explanation.value)
+    ))?;
+    output::line(format!(
+        "  by the rule: {} (rules {}){}",
+        output::safe(&explanation.rule),
+        explanation.rule_version,
+        explanation
+            .stage
+            .as_ref()
+            .map(|stage| format!(", at stage {stage}"))
+            .unwrap_or_default()
+    ))?;
+    match &explanation.winner {
+        Some(winner) => output::line(format!("  won by {}", claim(winner)))?,
+        None if explanation.contributors.is_empty() => {
+            output::line("  nobody has claimed it")?;
+        }
+        None => {
+            for contributor in &explanation.contributors {
+                output::line(format!("  made of {}", claim(contributor)))?;
+            }
+        }
+    }
+    for loser in &explanation.losers {
+        output::line(format!(
+            "  lost:  {}\n         because {}",
+            claim(&loser.claim),
+            output::safe(&loser.reason)
+        ))?;
+    }
+    for written in &explanation.written {
+        output::line(format!(
+            "  written to {}:{}:{} at {}: {} ({})",
+            written.system,
+            written.object,
+            output::safe(&written.id),
+            written.time,
+            output::value(&written.value),
+            written.outcome
+        ))?;
+    }
+    Ok(())
+}
+
+fn claim(claim: &ClaimView) -> String {
+    format!(
+        "{} from {}:{}:{}, {} ({})",
+        output::value(&claim.value),
+        claim.system,
+        claim.object,
+        output::safe(&claim.id),
+        claim.time,
+        claim.cause
+    )
+}

@@ -1,0 +1,188 @@
+//! `baton run`: loops over the functions of the engine until told to end.
+
+mod admin;
+mod reload;
+mod roles;
+mod stop;
+
+use std::{
+    collections::BTreeSet,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use anyhow::Context as _;
+use baton_config::Role;
+use tokio::{sync::Notify, task::JoinSet};
+
+use crate::{
+    cli::{LogHandle, Place, Running, Workspace, status},
+    engine::{Active, Engine},
+    kafka::{Connection, KafkaFault, Publisher},
+    retry,
+};
+
+pub use stop::Stop;
+
+/// What the roles share.
+#[derive(Clone)]
+struct Daemon {
+    engine: Arc<Engine>,
+    connection: Connection,
+    stop: Stop,
+    /// Something was put into the outbox.
+    outbox: Arc<Notify>,
+    /// Stopped partitions may go on.
+    resume: Arc<Notify>,
+    ready: Arc<AtomicBool>,
+    place: Place,
+}
+
+/// Runs the daemon until it is told to end.
+///
+/// # Errors
+/// When it cannot start, or a role cannot go on.
+pub async fn run(place: &Place, roles: Option<BTreeSet<Role>>) -> anyhow::Result<ExitCode> {
+    let workspace = Workspace::open(place)?;
+    let roles = roles.unwrap_or_else(|| workspace.active.settings.daemon.roles.clone());
+    let stop = Stop::on_signals()?;
+    say_start(&workspace.active, &roles);
+    let log = open_log(&workspace, &stop).await?;
+    let store = workspace.store().await?;
+    let engine = workspace.engine(store).await?;
+    engine.note_start().await?;
+    let daemon = Daemon {
+        engine,
+        connection: log.connection.clone(),
+        stop,
+        outbox: Arc::default(),
+        resume: Arc::default(),
+        ready: Arc::default(),
+        place: place.clone(),
+    };
+    let failed = daemon.work(&roles, &log).await;
+    if let Err(error) = log.close().await {
+        tracing::error!(
+            error = format!("{error:#}"),
+            "the log did not stop in order"
+        );
+    }
+    daemon.engine.store.close().await;
+    failed?;
+    tracing::info!("ended");
+    Ok(ExitCode::from(status::DONE))
+}
+
+/// The line that tells what runs: no secret, and a hash to compare configurations by.
+fn say_start(active: &Active, roles: &BTreeSet<Role>) {
+    // `Debug` of a secret is `***`.
+    let redacted = format!("{:?}", active.settings);
+    let hash = blake3::hash(redacted.as_bytes()).to_hex();
+    let roles: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        rules = active.rules.version.as_str(),
+        settings = hash.get(..12),
+        systems = active.rules.systems.len(),
+        roles = roles.join(","),
+        "starting"
+    );
+}
+
+/// Waits for a log that is elsewhere; an embedded one starts or does not.
+async fn open_log(workspace: &Workspace, stop: &Stop) -> anyhow::Result<LogHandle> {
+    if workspace.active.settings.kafka.bootstrap.is_none() {
+        let held = workspace.hold()?;
+        return workspace.start_log(held).await;
+    }
+    retry::until_it_passes(
+        &stop.soft,
+        "reach the log",
+        |fault: &KafkaFault| fault.passing(),
+        || workspace.external_log(),
+    )
+    .await
+    .context("cannot use the log")
+}
+
+impl Daemon {
+    async fn work(&self, roles: &BTreeSet<Role>, log: &LogHandle) -> anyhow::Result<()> {
+        let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
+        let mut admin = None;
+        if roles.contains(&Role::Admin) {
+            let (address, serve) = admin::serve(self.clone()).await?;
+            admin = Some(address);
+            tasks.spawn(serve);
+        }
+        if let (Some(held), Some(address)) = (log.held(), log.own_addr()) {
+            held.announce(&Running {
+                pid: std::process::id(),
+                log: address,
+                admin,
+            })?;
+        }
+        if roles.contains(&Role::Relay) {
+            let publisher = Publisher::new(&self.connection)?;
+            tasks.spawn(self.clone().relay(publisher));
+        }
+        if roles.contains(&Role::Timers) {
+            tasks.spawn(self.clone().timers());
+        }
+        if roles.contains(&Role::Engine) {
+            tasks.spawn(self.clone().consume());
+        } else {
+            self.ready.store(true, Ordering::Release);
+        }
+        tasks.spawn(self.clone().reload_on_signal());
+        tracing::info!(
+            admin = admin.map(tracing::field::display),
+            log = self.connection.bootstrap,
+            "running"
+        );
+        let failed = self.until_a_task_ends(&mut tasks).await;
+        self.stop.soft.cancel();
+        self.ready.store(false, Ordering::Release);
+        let rest = self.finish(&mut tasks).await;
+        failed.and(rest)
+    }
+
+    /// Waits for the first task that ends or for the soft stop.
+    async fn until_a_task_ends(
+        &self,
+        tasks: &mut JoinSet<anyhow::Result<()>>,
+    ) -> anyhow::Result<()> {
+        tokio::select! {
+            () = self.stop.soft.cancelled() => Ok(()),
+            ended = tasks.join_next() => match ended {
+                None => Ok(()),
+                Some(Ok(result)) => result,
+                Some(Err(crash)) => Err(anyhow::Error::new(crash).context("a role crashed; this is a mistake in Baton")),
+            },
+        }
+    }
+
+    /// Gives the others time to finish.
+    async fn finish(&self, tasks: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
+        let patience = self.engine.active().settings.daemon.shutdown;
+        let mut failed = Ok(());
+        let all = async {
+            while let Some(ended) = tasks.join_next().await {
+                match ended {
+                    Ok(result) => failed = std::mem::replace(&mut failed, Ok(())).and(result),
+                    Err(crash) => failed = Err(anyhow::Error::new(crash).context("a role crashed")),
+                }
+            }
+        };
+        tokio::select! {
+            () = all => return failed,
+            () = self.stop.hard.cancelled() => {}
+            () = tokio::time::sleep(patience) => tracing::warn!("not finished in time, ending at once"),
+        }
+        self.stop.hard.cancel();
+        tasks.shutdown().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,210 @@
+//! The loops of the roles.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use baton_core::time::Millis;
+
+use super::Daemon;
+use crate::{
+    engine::{Engine, EngineError, Places},
+    kafka::{Control, GroupConsumer, Limits, PositionsOf, Publisher},
+    retry::until_it_passes,
+};
+
+/// How long a relay that holds the lease keeps it without renewing.
+const LEASE_MS: i64 = 15_000;
+
+/// How often the relay looks for messages that another process put into the outbox.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How long timers sleep at most: another process may have set an earlier one.
+const NAP: Duration = Duration::from_millis(500);
+
+impl Daemon {
+    /// Role `engine`.
+    pub(super) async fn consume(self) -> anyhow::Result<()> {
+        let settings = self.engine.active().settings.daemon.clone();
+        let mut consumer = GroupConsumer::join(
+            &self.connection,
+            &self.engine.active().topics.consumed(),
+            Limits {
+                messages: settings.batch_messages as usize,
+                bytes: usize::try_from(settings.batch_bytes).unwrap_or(usize::MAX),
+                wait: settings.batch_wait,
+                largest_message: settings.max_message,
+            },
+            positions_of(self.engine.clone(), self.stop.soft.clone()),
+            self.engine.metrics.clone(),
+        )?;
+        self.ready.store(true, Ordering::Release);
+        let result = self.settle_all(&mut consumer).await;
+        consumer.leave().await;
+        result.map_err(Into::into)
+    }
+
+    async fn settle_all(&self, consumer: &mut GroupConsumer) -> Result<(), EngineError> {
+        loop {
+            let batch = tokio::select! {
+                biased;
+                () = self.stop.soft.cancelled() => return Ok(()),
+                () = self.resume.notified() => {
+                    consumer.tell(Control::Resume)?;
+                    continue;
+                }
+                batch = consumer.batches.recv() => batch,
+            };
+            let Some(batch) = batch else {
+                return Err(EngineError::Kafka(crate::kafka::KafkaFault::Gone));
+            };
+            let batch = tokio::sync::Mutex::new(batch);
+            let report = until_it_passes(
+                &self.stop.soft,
+                "settle a batch",
+                EngineError::passing,
+                || async { self.engine.process(&mut *batch.lock().await).await },
+            )
+            .await?;
+            for (topic, partition, offset) in report.stopped {
+                tracing::error!(
+                    topic = &*topic,
+                    partition,
+                    offset,
+                    "too many messages cannot be understood: partition stopped; mend the producer or the mapping, \
+                     then reload"
+                );
+                consumer.tell(Control::Stop {
+                    topic,
+                    partition,
+                    offset,
+                })?;
+            }
+            if !report.positions.is_empty() {
+                consumer.tell(Control::Settled(report.positions))?;
+            }
+            self.outbox.notify_one();
+        }
+    }
+
+    /// Role `timers`.
+    pub(super) async fn timers(self) -> anyhow::Result<()> {
+        while !self.stop.soft.is_cancelled() {
+            let fired = until_it_passes(
+                &self.stop.soft,
+                "carry out timers",
+                EngineError::passing,
+                || self.engine.fire_timers(),
+            )
+            .await?;
+            if fired > 0 {
+                self.outbox.notify_one();
+            }
+            let next = self.engine.store.next_due().await.ok().flatten();
+            let wait = nap(next, self.engine.clock.now());
+            tokio::select! {
+                () = self.stop.soft.cancelled() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Role `relay`. One process at a time holds it, so that messages keep their order.
+    pub(super) async fn relay(self, publisher: Publisher) -> anyhow::Result<()> {
+        let owner = format!("{:032x}", rand::random::<u128>());
+        let mut lease = Millis::UNTIMED;
+        loop {
+            let stopping = self.stop.soft.is_cancelled();
+            let now = self.engine.clock.now();
+            // Renewed well before it ends; a relay that lost it publishes nothing.
+            if lease.since(now) < LEASE_MS / 2 {
+                let taken = until_it_passes(
+                    &self.stop.soft,
+                    "take the relay's lease",
+                    |error: &EngineError| error.passing(),
+                    || async {
+                        Ok(self
+                            .engine
+                            .store
+                            .lease("relay", &owner, now, LEASE_MS)
+                            .await?)
+                    },
+                )
+                .await?;
+                lease = if taken {
+                    now.plus(LEASE_MS)
+                } else {
+                    Millis::UNTIMED
+                };
+            }
+            let published = if lease > now {
+                until_it_passes(&self.stop.soft, "publish", EngineError::passing, || {
+                    self.engine.relay(&publisher)
+                })
+                .await?
+            } else {
+                0
+            };
+            if published > 0 {
+                continue;
+            }
+            if stopping {
+                // Everything that was decided before the end has left.
+                self.engine.store.release("relay", &owner).await?;
+                return Ok(());
+            }
+            tokio::select! {
+                () = self.outbox.notified() => {}
+                () = self.stop.soft.cancelled() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+}
+
+fn nap(next: Option<Millis>, now: Millis) -> Duration {
+    let wait = next.map_or(NAP, |next| {
+        Duration::from_millis(u64::try_from(next.since(now)).unwrap_or(0))
+    });
+    // A timer that cannot be carried out now must not make the loop spin.
+    wait.clamp(Duration::from_millis(10), NAP)
+}
+
+/// Asks the store for positions, from a thread that may block, until the daemon is told to end.
+fn positions_of(engine: Arc<Engine>, stop: tokio_util::sync::CancellationToken) -> PositionsOf {
+    let runtime = tokio::runtime::Handle::current();
+    Box::new(move |keys| {
+        let stored = runtime.block_on(until_it_passes(
+            &stop,
+            "read the positions",
+            EngineError::passing,
+            || engine.stored_positions(),
+        ));
+        let places = Places::new(stored.ok()?);
+        let found: BTreeMap<_, _> = keys
+            .iter()
+            .map(|(topic, partition)| {
+                let stored = places.of(topic, *partition);
+                ((topic.clone(), *partition), stored)
+            })
+            .collect();
+        Some(found)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timers_sleep_until_the_next_one_but_never_long_nor_without_rest() {
+        let now = Millis(1_000);
+        assert_eq!(nap(None, now), NAP);
+        assert_eq!(nap(Some(Millis(1_100)), now), Duration::from_millis(100));
+        assert_eq!(nap(Some(Millis(900_000)), now), NAP);
+        assert_eq!(nap(Some(Millis(0)), now), Duration::from_millis(10));
+    }
+}

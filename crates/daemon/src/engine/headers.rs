@@ -1,0 +1,133 @@
+//! Headers of what Baton publishes: CloudEvents attributes (binary content mode) and W3C trace context.
+
+use baton_core::{book::OutTopic, id::Digest, time::Millis};
+use serde::Deserialize;
+
+use super::message::header;
+
+/// What the attributes are made of, as far as a body has it.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Peek<'b> {
+    #[serde(borrow)]
+    id: Option<std::borrow::Cow<'b, str>>,
+    #[serde(borrow)]
+    command_id: Option<std::borrow::Cow<'b, str>>,
+    #[serde(borrow)]
+    kind: Option<std::borrow::Cow<'b, str>>,
+    #[serde(borrow)]
+    entity: Option<std::borrow::Cow<'b, str>>,
+    #[serde(borrow)]
+    field: Option<std::borrow::Cow<'b, str>>,
+    version: Option<u64>,
+}
+
+/// The CloudEvents id, type and subject of a message.
+fn event(topic: OutTopic, body: &[u8]) -> (String, String, String) {
+    let peek: Peek<'_> = serde_json::from_slice(body).unwrap_or_default();
+    let entity = peek.entity.unwrap_or_default().into_owned();
+    let version = peek.version.unwrap_or_default();
+    match topic {
+        OutTopic::Commands(_) => (
+            peek.command_id.unwrap_or_default().into_owned(),
+            format!("baton.command.{}", peek.kind.unwrap_or_default()),
+            entity,
+        ),
+        OutTopic::Golden => (
+            format!("{entity}/{version}"),
+            "baton.golden".to_owned(),
+            entity,
+        ),
+        OutTopic::Decisions => (
+            format!("{entity}/{version}/{}", peek.field.unwrap_or_default()),
+            "baton.decision".to_owned(),
+            entity,
+        ),
+        OutTopic::DeadLetters => {
+            let id = peek.id.unwrap_or_default().into_owned();
+            (id.clone(), "baton.dead-letter".to_owned(), id)
+        }
+    }
+}
+
+/// All headers of one message, whose body is JSON.
+#[must_use]
+pub fn of(
+    topic: OutTopic,
+    body: &[u8],
+    source: &str,
+    at: Millis,
+    cause: Digest,
+) -> Vec<(String, Vec<u8>)> {
+    let (id, kind, subject) = event(topic, body);
+    let span = Digest::of(&[b"span", id.as_bytes()]).to_string();
+    let trace = format!("00-{cause}-{}-01", span.get(..16).unwrap_or_default());
+    [
+        ("ce_specversion", "1.0".to_owned()),
+        ("ce_id", id),
+        ("ce_source", source.to_owned()),
+        ("ce_type", kind),
+        ("ce_subject", subject),
+        ("ce_time", at.to_string()),
+        ("content-type", "application/json".to_owned()),
+        (header::TRACE, trace),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), value.into_bytes()))
+    .collect()
+}
+
+/// The trace id of a W3C `traceparent`, so that what follows from a message stays in its trace.
+#[must_use]
+pub fn trace_id(traceparent: &str) -> Option<Digest> {
+    let mut parts = traceparent.split('-');
+    let (version, trace) = (parts.next()?, parts.next()?);
+    let id = Digest::parse(trace)?;
+    (version.len() == 2 && version != "ff" && id != Digest::default()).then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_is_carried_on() {
+        let id = trace_id("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+        assert_eq!(id.unwrap().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+    }
+
+    #[test]
+    fn a_command_is_a_cloud_event_named_by_its_own_id() {
+        let body =
+            br#"{"command_id":"c1","kind":"update","entity":"person-1","fields":{"id":{"a":[1]}}}"#;
+        let headers = of(
+            OutTopic::Commands("crm".into()),
+            body,
+            "baton/test",
+            Millis(0),
+            Digest([7; 16]),
+        );
+        let text = |key: &str| {
+            let found = headers.iter().find(|(k, _)| k == key);
+            String::from_utf8(found.unwrap().1.clone()).unwrap()
+        };
+        assert_eq!(text("ce_id"), "c1");
+        assert_eq!(text("ce_type"), "baton.command.update");
+        assert_eq!(text("ce_subject"), "person-1");
+        assert_eq!(text("ce_time"), "1970-01-01T00:00:00Z");
+        assert_eq!(trace_id(&text("traceparent")), Some(Digest([7; 16])));
+    }
+
+    #[test]
+    fn what_is_no_trace_starts_none() {
+        for text in [
+            "",
+            "00",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-zz",
+        ] {
+            assert_eq!(trace_id(text), None, "{text}");
+        }
+    }
+}

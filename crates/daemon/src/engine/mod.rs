@@ -1,0 +1,220 @@
+//! The engine: everything between the log and the store, in functions that a driver can step.
+
+mod acts;
+mod decode;
+mod drive;
+mod flood;
+pub mod headers;
+mod message;
+mod pipeline;
+mod places;
+mod relay;
+mod tally;
+mod timers;
+mod topics;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use arc_swap::ArcSwap;
+use baton_config::Settings;
+use baton_core::{rules::Rules, time::Millis};
+use baton_store::{Activation, Store};
+
+pub use message::{Consumed, Headers, header};
+pub use pipeline::Report;
+pub use places::Places;
+pub use tally::Tally;
+pub use topics::{Input, Lane, TooManySystems, TopicMap};
+
+use crate::{clock::Clock, kafka::KafkaFault, retry::Passing, telemetry::Metrics};
+use flood::Flood;
+use tally::Tallies;
+
+/// What is configured: replaced as a whole by a reload.
+#[derive(Clone, Debug)]
+pub struct Active {
+    pub rules: Rules,
+    pub settings: Settings,
+    pub topics: TopicMap,
+    /// The texts of the files by their names, kept with the activation.
+    pub texts: BTreeMap<String, String>,
+}
+
+impl Active {
+    /// # Errors
+    /// [`TooManySystems`].
+    pub fn new(
+        rules: Rules,
+        settings: Settings,
+        texts: BTreeMap<String, String>,
+    ) -> Result<Self, TooManySystems> {
+        let topics = TopicMap::new(&settings)?;
+        Ok(Self {
+            rules,
+            settings,
+            topics,
+            texts,
+        })
+    }
+
+    /// What is kept with the activation: the files by name, as one JSON object.
+    #[must_use]
+    pub fn body(&self) -> String {
+        serde_json::Value::from_iter(self.texts.clone()).to_string()
+    }
+}
+
+/// Why the engine could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error(transparent)]
+    Store(#[from] baton_store::Error),
+    #[error(
+        "other workers were faster {attempts} times in a row at the same people; is one of them replaying?"
+    )]
+    Contended { attempts: u32 },
+    #[error(transparent)]
+    Kafka(#[from] KafkaFault),
+    #[error("the book asked for more and more to be loaded; this is a mistake in Baton")]
+    Bottomless,
+}
+
+impl EngineError {
+    /// Whether waiting can help.
+    #[must_use]
+    pub fn passing(&self) -> Passing {
+        match self {
+            Self::Store(error) => match error.class() {
+                baton_store::Class::Transient
+                | baton_store::Class::Conflict
+                | baton_store::Class::Unknown
+                | baton_store::Class::Full => Passing::Yes,
+                _ => Passing::No,
+            },
+            Self::Contended { .. } => Passing::Yes,
+            Self::Kafka(fault) => fault.passing(),
+            Self::Bottomless => Passing::No,
+        }
+    }
+}
+
+/// Settles what comes, one batch at a time.
+pub struct Engine {
+    pub store: Store,
+    pub clock: Clock,
+    pub metrics: Arc<Metrics>,
+    active: ArcSwap<Active>,
+    work: tokio::sync::Mutex<Work>,
+    tallies: Mutex<Tallies>,
+}
+
+/// What one transaction at a time uses.
+#[derive(Default)]
+struct Work {
+    places: Places,
+    flood: Option<Flood>,
+    /// The last transaction's instant: time does not go back.
+    at: Millis,
+}
+
+impl Engine {
+    /// An engine on a migrated store. Reads the positions; takes nothing in yet.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn new(
+        store: Store,
+        active: Active,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, EngineError> {
+        let engine = Self {
+            store,
+            clock,
+            metrics,
+            active: ArcSwap::from_pointee(active),
+            work: tokio::sync::Mutex::default(),
+            tallies: Mutex::default(),
+        };
+        let stored = engine.stored_positions().await?;
+        engine.work.lock().await.places = Places::new(stored);
+        Ok(engine)
+    }
+
+    /// What is configured now.
+    #[must_use]
+    pub fn active(&self) -> Arc<Active> {
+        self.active.load_full()
+    }
+
+    /// Makes rules active and notes it in the store, if they are not those that were active last.
+    ///
+    /// # Errors
+    /// When the store cannot be written; the old rules stay active then.
+    pub async fn activate(&self, active: Active) -> Result<bool, EngineError> {
+        // No batch may be half under the old and half under the new rules.
+        let mut work = self.work.lock().await;
+        let changed = self.note_activation(&active).await?;
+        work.flood = None;
+        self.active.store(Arc::new(active));
+        Ok(changed)
+    }
+
+    /// Notes the rules that this engine was started with.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn note_start(&self) -> Result<bool, EngineError> {
+        self.note_activation(&self.active()).await
+    }
+
+    async fn note_activation(&self, active: &Active) -> Result<bool, EngineError> {
+        let version = active.rules.version.as_str();
+        let last = self.store.activations().await?.pop();
+        if last.is_some_and(|last| last.version == version) {
+            return Ok(false);
+        }
+        self.store
+            .activate(&Activation {
+                at: self.clock.now(),
+                version: version.to_owned(),
+                body: active.body(),
+            })
+            .await?;
+        Ok(true)
+    }
+
+    /// The positions of everything that is consumed.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn stored_positions(&self) -> Result<Vec<baton_store::StoredPosition>, EngineError> {
+        let mut all = Vec::new();
+        for topic in self.active().topics.consumed() {
+            all.extend(self.store.positions(&topic).await?);
+        }
+        Ok(all)
+    }
+
+    /// What became of the messages that one `ingest` published, as far as this process has settled them.
+    #[must_use]
+    pub fn tally(&self, run: &str) -> Tally {
+        self.tallies
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .of(run)
+    }
+
+    /// Lets partitions that a flood of bad messages stopped go on. Returns them.
+    pub async fn resume(&self) -> Vec<(Arc<str>, i32)> {
+        let mut work = self.work.lock().await;
+        let resumed = work.flood.as_mut().map(Flood::resume).unwrap_or_default();
+        for (topic, partition) in &resumed {
+            self.metrics.set_stopped(topic, *partition, false);
+        }
+        resumed
+    }
+}

@@ -1,0 +1,616 @@
+//! The straight path: `consume → decode → normalise → identify → apply → commit`.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, PoisonError},
+    time::Instant,
+};
+
+use baton_core::{
+    book::{Book, Item, Needs, OutBody, OutMessage, OutTopic, Settled},
+    change::Outcome,
+    id::{Digest, EntityId, Kind},
+    name::Name,
+    time::{MINUTE, Millis},
+    wire::ResultOutcome,
+};
+use baton_store::{Advance, Batch, Class, DeadLetter};
+
+use super::{
+    Active, Consumed, Engine, EngineError, Lane, Tally, Work,
+    decode::{BURIED, Dead, Intake, decode},
+    flood::Flood,
+    headers,
+    message::header,
+};
+use crate::telemetry::{Metrics, Stage};
+
+/// Transactions tried before giving up on a batch that others keep getting ahead of.
+const ATTEMPTS: u32 = 20;
+
+/// Rounds of loading; two suffice by the book's own word.
+const ROUNDS: usize = 16;
+
+/// Whether settling a batch moves the positions.
+#[derive(Clone, Copy)]
+enum Moves<'r> {
+    /// The batch comes from the log.
+    Forward,
+    /// The batch is made of dead letters, which these are.
+    None { retried: &'r [Digest] },
+}
+
+/// What became of a batch.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Report {
+    /// Per change after fan-out.
+    pub outcomes: BTreeMap<Outcome, u64>,
+    /// Answers of targets that were taken in.
+    pub answers: u64,
+    /// How far the store now is.
+    pub positions: Vec<(Arc<str>, i32, i64)>,
+    /// Partitions stopped because of a flood of bad messages, and the first offset that was not settled.
+    pub stopped: Vec<(Arc<str>, i32, i64)>,
+}
+
+impl Report {
+    #[must_use]
+    pub fn consumed(&self) -> u64 {
+        self.outcomes.values().sum()
+    }
+
+    fn count(&mut self, outcome: Outcome) {
+        *self.outcomes.entry(outcome).or_default() += 1;
+    }
+
+    /// Adds another batch's report.
+    pub fn add(&mut self, other: Self) {
+        for (outcome, count) in other.outcomes {
+            *self.outcomes.entry(outcome).or_default() += count;
+        }
+        self.answers += other.answers;
+        self.positions.extend(other.positions);
+        self.stopped.extend(other.stopped);
+    }
+}
+
+impl Engine {
+    /// Settles one batch in one transaction: state, ledger, outgoing messages, dead letters and positions together.
+    ///
+    /// The batch is put into the log's order; messages that another worker has settled meanwhile, or that follow a
+    /// flood of bad ones, are taken out of it. After a passing error call it again with the same batch.
+    ///
+    /// # Errors
+    /// When the store cannot be reached or written, or other workers are always faster.
+    pub async fn process(&self, batch: &mut Vec<Consumed>) -> Result<Report, EngineError> {
+        let mut work = self.work.lock().await;
+        let active = self.active();
+        batch.sort_by_cached_key(|message| active.topics.position(message));
+        for _ in 0..ATTEMPTS {
+            let intakes = self.decode(batch, &active);
+            let (intakes, flood, stopped) = stem(&work, &active, batch, intakes);
+            let moves = Moves::Forward;
+            let settled = self
+                .settle_messages(&mut work, &active, batch, intakes, moves)
+                .await;
+            match settled {
+                Ok(mut report) => {
+                    for (topic, partition, _) in &stopped {
+                        self.metrics.set_stopped(topic, *partition, true);
+                    }
+                    work.flood = Some(flood);
+                    report.stopped = stopped;
+                    return Ok(report);
+                }
+                Err(error) => self.recover(&mut work, batch, error).await?,
+            }
+            if batch.is_empty() {
+                return Ok(Report::default());
+            }
+        }
+        Err(EngineError::Contended { attempts: ATTEMPTS })
+    }
+
+    /// Settles messages that were read before, without moving any position.
+    pub(super) async fn process_again(
+        &self,
+        batch: &mut Vec<Consumed>,
+        retried: &[Digest],
+    ) -> Result<Report, EngineError> {
+        let mut work = self.work.lock().await;
+        let active = self.active();
+        batch.sort_by_cached_key(|message| active.topics.position(message));
+        for _ in 0..ATTEMPTS {
+            let intakes = self.decode(batch, &active);
+            let moves = Moves::None { retried };
+            let settled = self
+                .settle_messages(&mut work, &active, batch, intakes, moves)
+                .await;
+            match settled {
+                Ok(report) => return Ok(report),
+                Err(error) => self.recover(&mut work, &mut Vec::new(), error).await?,
+            }
+        }
+        Err(EngineError::Contended { attempts: ATTEMPTS })
+    }
+
+    /// Settles items that no message brought: timers, steward acts. One transaction.
+    ///
+    /// # Errors
+    /// As [`Engine::process`].
+    pub async fn settle(&self, make: impl Fn() -> Vec<Item>) -> Result<Vec<Settled>, EngineError> {
+        let mut work = self.work.lock().await;
+        let active = self.active();
+        for _ in 0..ATTEMPTS {
+            let at = self.instant(&mut work, None);
+            let items = make();
+            let done = self
+                .transact(
+                    &active,
+                    items,
+                    Batch::default(),
+                    Vec::new(),
+                    at,
+                    &Traces::default(),
+                )
+                .await;
+            match done {
+                Ok(settled) => return Ok(settled),
+                Err(error) => self.recover(&mut work, &mut Vec::new(), error).await?,
+            }
+        }
+        Err(EngineError::Contended { attempts: ATTEMPTS })
+    }
+
+    fn decode(&self, batch: &[Consumed], active: &Active) -> Vec<Intake> {
+        decode(
+            batch,
+            &active.rules,
+            &active.topics,
+            active.settings.daemon.max_message,
+            &self.metrics,
+        )
+    }
+
+    /// After a failed transaction: goes on only if somebody else was faster.
+    async fn recover(
+        &self,
+        work: &mut Work,
+        batch: &mut Vec<Consumed>,
+        error: EngineError,
+    ) -> Result<(), EngineError> {
+        let EngineError::Store(error) = error else {
+            return Err(error);
+        };
+        match error.class() {
+            Class::Conflict => self.metrics.conflicts.inc(),
+            // Whether it happened stands in the positions. What carries no position is settled again: a repeat of
+            // an input has no effect (L2).
+            Class::Unknown => self.metrics.store_errors.inc(),
+            _ => {
+                self.metrics.store_errors.inc();
+                return Err(error.into());
+            }
+        };
+        let stored = self.stored_positions().await?;
+        work.places.refresh(stored, batch);
+        Ok(())
+    }
+
+    /// The transaction's instant on the log's clock.
+    fn instant(&self, work: &mut Work, arrival: Option<Millis>) -> Millis {
+        let now = self.clock.now();
+        // A producer whose clock is wrong by hours must not carry everybody into the future.
+        let arrival = arrival.map_or(now, |at| at.min(now.plus(5 * MINUTE)));
+        work.at = work.at.max(now).max(arrival);
+        work.at
+    }
+
+    async fn settle_messages(
+        &self,
+        work: &mut Work,
+        active: &Active,
+        batch: &[Consumed],
+        intakes: Vec<Intake>,
+        moves: Moves<'_>,
+    ) -> Result<Report, EngineError> {
+        let at = self.instant(work, batch.iter().map(|m| m.arrival).max());
+        let (advances, retried) = match moves {
+            Moves::Forward => (work.places.advances(batch), Vec::new()),
+            Moves::None { retried } => (Vec::new(), retried.to_vec()),
+        };
+        let mut items = Vec::with_capacity(intakes.len());
+        let mut sources = Vec::with_capacity(intakes.len());
+        let mut dead = Vec::new();
+        let mut traces = Traces::default();
+        for mut intake in intakes {
+            for item in intake.items.drain(..) {
+                traces.note(batch.get(intake.message), &item);
+                sources.push((intake.message, intake.input));
+                items.push(item);
+            }
+            for letter in intake.dead.drain(..) {
+                dead.push((intake.message, intake.input, letter));
+            }
+        }
+        let answers: Vec<Option<ResultOutcome>> = items
+            .iter()
+            .map(|item| match item {
+                Item::Answer { answer, .. } => Some(answer.outcome),
+                _ => None,
+            })
+            .collect();
+        let stored = Batch {
+            positions: advances.clone(),
+            dead_letters: dead
+                .iter()
+                .map(|(_, _, dead)| stored_letter(dead))
+                .collect(),
+            retried,
+        };
+        let messages: Vec<OutMessage> = dead
+            .iter()
+            .map(|(_, _, dead)| dead_letter_message(dead, at))
+            .collect();
+        let settled = self
+            .transact(active, items, stored, messages, at, &traces)
+            .await?;
+        work.places.moved(&advances);
+
+        let mut report = Report {
+            positions: positions(&advances, batch),
+            ..Report::default()
+        };
+        let mut tallies = RunTallies::new(batch);
+        for (((message, input), settled), answer) in sources.iter().zip(&settled).zip(answers) {
+            if let Some(outcome) = answer {
+                report.answers += 1;
+                self.metrics.answered(input.system, answer_name(outcome), 1);
+            } else {
+                report.count(settled.outcome);
+                self.metrics.settled(input.system, settled.outcome, 1);
+                tallies.count(*message, settled.outcome);
+            }
+        }
+        for (message, input, dead) in &dead {
+            self.metrics
+                .dead_letter(input.system.as_str(), &dead.letter.code);
+            if input.lane == Lane::Results {
+                self.metrics.answered(input.system, "dead_lettered", 1);
+            } else {
+                report.count(BURIED);
+                self.metrics.settled(input.system, BURIED, 1);
+                tallies.count(*message, BURIED);
+            }
+        }
+        tallies.add_to(self);
+        self.observe_batch(batch);
+        Ok(report)
+    }
+
+    fn observe_batch(&self, batch: &[Consumed]) {
+        if batch.is_empty() {
+            return;
+        }
+        let now = self.clock.now();
+        #[expect(clippy::cast_precision_loss, reason = "a histogram's sample")]
+        {
+            self.metrics.batch_size.observe(batch.len() as f64);
+            for message in batch {
+                let took = now.since(message.arrival).max(0);
+                self.metrics.event_to_commit.observe(took as f64 / 1_000.0);
+            }
+        }
+    }
+
+    /// `identify → apply → commit`.
+    async fn transact(
+        &self,
+        active: &Active,
+        items: Vec<Item>,
+        batch: Batch,
+        messages: Vec<OutMessage>,
+        at: Millis,
+        traces: &Traces,
+    ) -> Result<Vec<Settled>, EngineError> {
+        let mut book = Book::default();
+
+        let started = Instant::now();
+        self.identify(&mut book, &items, active).await?;
+        self.metrics.stage(Stage::Identify, started.elapsed());
+
+        let started = Instant::now();
+        let settled: Vec<Settled> = items
+            .into_iter()
+            .map(|item| book.settle(item, &active.rules, at))
+            .collect();
+        self.metrics.stage(Stage::Apply, started.elapsed());
+
+        traces.carry_on(&mut book.out.messages);
+        book.out.messages.extend(messages);
+        let effects = Effects::of(&book);
+        let started = Instant::now();
+        self.store.commit(&mut book, &batch).await?;
+        self.metrics.stage(Stage::Commit, started.elapsed());
+        effects.count(&self.metrics);
+        Ok(settled)
+    }
+
+    /// Loads what the items can touch.
+    async fn identify(
+        &self,
+        book: &mut Book,
+        items: &[Item],
+        active: &Active,
+    ) -> Result<(), EngineError> {
+        for _ in 0..ROUNDS {
+            let needs = book.needs(items, &active.rules);
+            if is_empty(&needs) || self.store.load(book, &needs).await? == 0 {
+                return Ok(());
+            }
+        }
+        Err(EngineError::Bottomless)
+    }
+}
+
+fn is_empty(needs: &Needs) -> bool {
+    needs.links.is_empty()
+        && needs.keys.is_empty()
+        && needs.addresses.is_empty()
+        && needs.entities.is_empty()
+        && needs.guards.is_empty()
+}
+
+/// Takes out what follows a flood of bad messages. The verdict takes effect only if the transaction does.
+#[expect(clippy::type_complexity, reason = "used in one place")]
+fn stem(
+    work: &Work,
+    active: &Active,
+    batch: &mut Vec<Consumed>,
+    intakes: Vec<Intake>,
+) -> (Vec<Intake>, Flood, Vec<(Arc<str>, i32, i64)>) {
+    let settings = &active.settings.daemon;
+    let mut flood = work.flood.clone().unwrap_or_else(|| {
+        Flood::new(
+            settings.poison_limit as usize,
+            i64::try_from(settings.poison_window.as_millis()).unwrap_or(i64::MAX),
+        )
+    });
+    let mut refused = vec![false; batch.len()];
+    let mut stopped: BTreeMap<(Arc<str>, i32), i64> = BTreeMap::new();
+    let mut by_message: Vec<Option<Intake>> = batch.iter().map(|_| None).collect();
+    for intake in intakes {
+        let index = intake.message;
+        if let Some(slot) = by_message.get_mut(index) {
+            *slot = Some(intake);
+        }
+    }
+    for ((message, intake), refused) in batch.iter().zip(&by_message).zip(&mut refused) {
+        let bad = intake.as_ref().is_some_and(Intake::is_bad);
+        if !flood.admits(&message.topic, message.partition, message.arrival, bad) {
+            *refused = true;
+            stopped
+                .entry((message.topic.clone(), message.partition))
+                .or_insert(message.offset);
+        }
+    }
+    let mut kept = Vec::with_capacity(by_message.len());
+    let mut at = 0;
+    for (intake, refused) in by_message.into_iter().zip(&refused) {
+        if *refused {
+            continue;
+        }
+        if let Some(mut intake) = intake {
+            intake.message = at;
+            kept.push(intake);
+        }
+        at += 1;
+    }
+    let mut verdicts = refused.into_iter();
+    batch.retain(|_| !verdicts.next().unwrap_or(false));
+    let stopped = stopped
+        .into_iter()
+        .map(|((topic, partition), offset)| (topic, partition, offset))
+        .collect();
+    (kept, flood, stopped)
+}
+
+/// Traces that producers started, by the event that their messages became.
+#[derive(Default)]
+struct Traces(HashMap<Digest, Digest>);
+
+impl Traces {
+    fn note(&mut self, message: Option<&Consumed>, item: &Item) {
+        let Item::Change(change) = item else {
+            return;
+        };
+        if let Some(trace) = message
+            .and_then(|m| m.headers.text(header::TRACE))
+            .and_then(headers::trace_id)
+        {
+            self.0.insert(change.event, trace);
+        }
+    }
+
+    /// What follows from an event stays in its trace.
+    fn carry_on(&self, messages: &mut [OutMessage]) {
+        if self.0.is_empty() {
+            return;
+        }
+        for message in messages {
+            if let Some(trace) = self.0.get(&message.cause) {
+                message.cause = *trace;
+            }
+        }
+    }
+}
+
+/// What a book is about to leave behind, for the metrics.
+struct Effects {
+    decisions: Vec<(Kind, String, String)>,
+    commands: Vec<(Name, &'static str)>,
+    parked: Vec<&'static str>,
+    violations: Vec<(&'static str, u64)>,
+}
+
+impl Effects {
+    fn of(book: &Book) -> Self {
+        let mut effects = Self {
+            decisions: Vec::new(),
+            commands: Vec::new(),
+            parked: book.out.parked.iter().map(|p| p.code.as_str()).collect(),
+            violations: book
+                .out
+                .violations
+                .iter()
+                .map(|(law, count)| (*law, *count))
+                .collect(),
+        };
+        for message in &book.out.messages {
+            match &message.body {
+                OutBody::Decision(decision) => {
+                    let kind = EntityId::parse(&decision.entity).map_or(Kind::Person, |id| id.kind);
+                    effects.decisions.push((
+                        kind,
+                        decision.explanation.field.clone(),
+                        decision.explanation.rule.clone(),
+                    ));
+                }
+                OutBody::Command(command) => {
+                    effects
+                        .commands
+                        .push((command.system, command_name(command.kind)));
+                }
+                OutBody::Golden(_) | OutBody::DeadLetter(_) => {}
+            }
+        }
+        effects
+    }
+
+    fn count(self, metrics: &Metrics) {
+        for (kind, field, rule) in self.decisions {
+            metrics.decided(kind, &field, &rule);
+        }
+        for (system, kind) in self.commands {
+            metrics.commanded(system, kind);
+        }
+        for code in self.parked {
+            metrics.parked(code);
+        }
+        for (law, count) in self.violations {
+            tracing::error!(
+                law,
+                count,
+                "a law was violated; keep the data folder and report it"
+            );
+            metrics.violated(law, count);
+        }
+    }
+}
+
+/// Outcomes by the `ingest` that published the message.
+struct RunTallies<'b> {
+    runs: Vec<Option<&'b str>>,
+    tallies: BTreeMap<&'b str, Tally>,
+}
+
+impl<'b> RunTallies<'b> {
+    fn new(batch: &'b [Consumed]) -> Self {
+        let runs: Vec<Option<&str>> = batch
+            .iter()
+            .map(|message| message.headers.text(header::RUN))
+            .collect();
+        let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
+        for run in runs.iter().flatten() {
+            tallies.entry(run).or_default().messages += 1;
+        }
+        Self { runs, tallies }
+    }
+
+    fn count(&mut self, message: usize, outcome: Outcome) {
+        if let Some(Some(run)) = self.runs.get(message)
+            && let Some(tally) = self.tallies.get_mut(run)
+        {
+            tally.count(outcome);
+        }
+    }
+
+    fn add_to(self, engine: &Engine) {
+        if self.tallies.is_empty() {
+            return;
+        }
+        let mut all = engine
+            .tallies
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for (run, tally) in &self.tallies {
+            all.add(run, tally);
+        }
+    }
+}
+
+fn positions(advances: &[Advance], batch: &[Consumed]) -> Vec<(Arc<str>, i32, i64)> {
+    let mut topics: BTreeMap<&str, &Arc<str>> = BTreeMap::new();
+    for message in batch {
+        topics.insert(&message.topic, &message.topic);
+    }
+    advances
+        .iter()
+        .filter_map(|advance| {
+            let topic = topics.get(advance.topic.as_str())?;
+            Some(((*topic).clone(), advance.partition, advance.next))
+        })
+        .collect()
+}
+
+fn stored_letter(dead: &Dead) -> DeadLetter {
+    let letter = &dead.letter;
+    DeadLetter {
+        id: dead.id,
+        at: Millis::parse(&letter.at).unwrap_or_default(),
+        code: letter.code.as_str().into(),
+        place: letter.place.clone(),
+        what: letter.what.clone(),
+        fix: letter.fix.clone(),
+        system: dead.system,
+        format: dead.format,
+        object: dead.object.clone(),
+        topic: letter.topic.as_str().into(),
+        partition: letter.partition,
+        offset: letter.offset,
+        key: dead.key.clone(),
+        payload: dead.payload.clone().unwrap_or_default(),
+    }
+}
+
+fn dead_letter_message(dead: &Dead, at: Millis) -> OutMessage {
+    OutMessage {
+        topic: OutTopic::DeadLetters,
+        key: dead.letter.id.as_str().into(),
+        body: OutBody::DeadLetter(dead.letter.clone()),
+        at,
+        cause: dead.id,
+    }
+}
+
+const fn answer_name(outcome: ResultOutcome) -> &'static str {
+    match outcome {
+        ResultOutcome::Ok => "ok",
+        ResultOutcome::Refused => "refused",
+        ResultOutcome::NotFound => "not_found",
+        ResultOutcome::Failed => "failed",
+        ResultOutcome::Unknown => "unknown",
+    }
+}
+
+/// A command's kind as it stands on the wire.
+#[must_use]
+pub const fn command_name(kind: baton_core::state::CommandKind) -> &'static str {
+    use baton_core::state::CommandKind;
+    match kind {
+        CommandKind::Update => "update",
+        CommandKind::Create => "create",
+        CommandKind::Delete => "delete",
+        CommandKind::Read => "read",
+    }
+}

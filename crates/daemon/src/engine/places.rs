@@ -1,0 +1,205 @@
+//! How far each partition has been settled, as the store has it: what a commit continues from.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use baton_core::time::Millis;
+use baton_store::{Advance, StoredPosition};
+
+use super::Consumed;
+use crate::kafka::Stored;
+
+/// Positions of all partitions and incarnations.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    next: BTreeMap<(String, i32, String), i64>,
+    /// Which incarnation a partition is in.
+    current: HashMap<(Arc<str>, i32), String>,
+}
+
+/// The incarnation's name in the store: the arrival of the message at offset 0 in ms since 1970.
+fn name(first: Millis) -> String {
+    first.0.to_string()
+}
+
+impl Places {
+    #[must_use]
+    pub fn new(stored: Vec<StoredPosition>) -> Self {
+        let mut places = Self::default();
+        for row in stored {
+            let key = (
+                row.topic.to_string(),
+                row.partition,
+                row.incarnation.to_string(),
+            );
+            places.next.insert(key, row.next);
+        }
+        places
+    }
+
+    /// The positions of a partition, as [`crate::kafka::start`] wants them.
+    #[must_use]
+    pub fn of(&self, topic: &str, partition: i32) -> Vec<Stored> {
+        self.rows(topic, partition)
+            .map(|(incarnation, next)| Stored {
+                incarnation: incarnation.parse().ok().map(Millis),
+                next,
+            })
+            .collect()
+    }
+
+    fn rows(&self, topic: &str, partition: i32) -> impl Iterator<Item = (&str, i64)> {
+        let from = (topic.to_owned(), partition, String::new());
+        self.next
+            .range(from..)
+            .take_while(move |((t, p, _), _)| t == topic && *p == partition)
+            .map(|((_, _, incarnation), next)| (incarnation.as_str(), *next))
+    }
+
+    /// What the store knows of the incarnation that `message` belongs to.
+    fn incarnation(&mut self, message: &Consumed) -> String {
+        let key = (message.topic.clone(), message.partition);
+        if message.offset == 0 {
+            let incarnation = name(message.arrival);
+            self.current.insert(key, incarnation.clone());
+            return incarnation;
+        }
+        if let Some(known) = self.current.get(&key) {
+            return known.clone();
+        }
+        let newest = self
+            .rows(&message.topic, message.partition)
+            .max_by_key(|(incarnation, _)| incarnation.parse::<i64>().ok())
+            .map(|(incarnation, _)| incarnation.to_owned())
+            .unwrap_or_default();
+        self.current.insert(key, newest.clone());
+        newest
+    }
+
+    /// What a batch moves forward: per partition, from the stored position to behind its last message. The batch
+    /// is in the order of offsets within each partition.
+    pub fn advances(&mut self, batch: &[Consumed]) -> Vec<Advance> {
+        let mut ends: BTreeMap<(Arc<str>, i32), (String, i64)> = BTreeMap::new();
+        for message in batch {
+            let key = (message.topic.clone(), message.partition);
+            match ends.get_mut(&key) {
+                Some((_, next)) if message.offset > 0 => *next = message.offset + 1,
+                _ => {
+                    let incarnation = self.incarnation(message);
+                    ends.insert(key, (incarnation, message.offset + 1));
+                }
+            }
+        }
+        ends.into_iter()
+            .map(|((topic, partition), (incarnation, next))| {
+                let key = (topic.to_string(), partition, incarnation);
+                Advance {
+                    topic: (&*topic).into(),
+                    partition,
+                    from: self.next.get(&key).copied(),
+                    incarnation: key.2.as_str().into(),
+                    next,
+                }
+            })
+            .collect()
+    }
+
+    /// The commit has happened.
+    pub fn moved(&mut self, advances: &[Advance]) {
+        for advance in advances {
+            let key = (
+                advance.topic.to_string(),
+                advance.partition,
+                advance.incarnation.to_string(),
+            );
+            self.next.insert(key, advance.next);
+        }
+    }
+
+    /// Takes over what the store has by now, and tells which messages of the batch somebody else has settled since:
+    /// those before a position that has moved on without us.
+    pub fn refresh(&mut self, stored: Vec<StoredPosition>, batch: &mut Vec<Consumed>) {
+        let fresh = Self::new(stored);
+        batch.retain(|message| {
+            let Some(incarnation) = self
+                .current
+                .get(&(message.topic.clone(), message.partition))
+            else {
+                return true;
+            };
+            let key = (
+                message.topic.to_string(),
+                message.partition,
+                incarnation.clone(),
+            );
+            match (self.next.get(&key), fresh.next.get(&key)) {
+                (before, Some(now)) if before.is_none_or(|b| now > b) => message.offset >= *now,
+                _ => true,
+            }
+        });
+        self.next = fresh.next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Headers;
+
+    fn message(partition: i32, offset: i64, arrival: i64) -> Consumed {
+        Consumed {
+            topic: Arc::from("t"),
+            partition,
+            offset,
+            arrival: Millis(arrival),
+            key: None,
+            payload: None,
+            headers: Headers::default(),
+        }
+    }
+
+    fn stored(incarnation: &str, next: i64) -> StoredPosition {
+        StoredPosition {
+            topic: "t".into(),
+            partition: 0,
+            incarnation: incarnation.into(),
+            next,
+        }
+    }
+
+    #[test]
+    fn a_batch_continues_from_the_stored_position() {
+        let mut places = Places::new(vec![stored("50", 3)]);
+        let advances = places.advances(&[message(0, 3, 60), message(0, 4, 61)]);
+        assert_eq!(advances.len(), 1);
+        assert_eq!((advances[0].from, advances[0].next), (Some(3), 5));
+        assert_eq!(advances[0].incarnation, "50");
+    }
+
+    #[test]
+    fn a_topic_created_anew_gets_a_position_of_its_own() {
+        let mut places = Places::new(vec![stored("50", 300)]);
+        let advances = places.advances(&[message(0, 0, 90), message(0, 1, 91)]);
+        assert_eq!((advances[0].from, advances[0].next), (None, 2));
+        assert_eq!(advances[0].incarnation, "90");
+    }
+
+    #[test]
+    fn offsets_wound_back_are_read_again_and_not_skipped() {
+        let mut places = Places::new(vec![stored("50", 300)]);
+        let advances = places.advances(&[message(0, 0, 50), message(0, 1, 51)]);
+        assert_eq!((advances[0].from, advances[0].next), (Some(300), 2));
+    }
+
+    #[test]
+    fn what_another_worker_has_settled_since_is_left_out() {
+        let mut places = Places::new(vec![stored("50", 3)]);
+        let mut batch = vec![message(0, 3, 60), message(0, 4, 61), message(0, 5, 62)];
+        let _ = places.advances(&batch);
+        places.refresh(vec![stored("50", 5)], &mut batch);
+        assert_eq!(batch.iter().map(|m| m.offset).collect::<Vec<_>>(), [5]);
+        assert_eq!(places.advances(&batch)[0].from, Some(5));
+    }
+}

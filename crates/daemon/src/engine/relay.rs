@@ -1,0 +1,119 @@
+//! The relay: what the engine decided goes from the outbox to the log, and leaves the outbox once the log has it.
+
+use std::time::Instant;
+
+use baton_core::book::OutTopic;
+use baton_store::{OutboxRow, OutboxSeq};
+
+use super::{Engine, EngineError, headers};
+use crate::{
+    kafka::{Outgoing, Publisher},
+    retry::Passing,
+    telemetry::Stage,
+};
+
+/// Messages published at a time.
+const PAGE: u32 = 1_000;
+
+impl Engine {
+    /// Publishes one page of the outbox, in order. Returns how many messages the log has acknowledged; a page that
+    /// is not full means that the outbox is empty now.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written, or the log does not take a message.
+    pub async fn relay(&self, publisher: &Publisher) -> Result<usize, EngineError> {
+        let rows = self.store.outbox_page(OutboxSeq::default(), PAGE).await?;
+        #[expect(clippy::cast_possible_wrap, reason = "a page has at most 1 000 rows")]
+        self.metrics.outbox.set(rows.len() as i64);
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let started = Instant::now();
+        let active = self.active();
+        let source = format!("baton/{}", active.settings.kafka.group);
+        let now = self.clock.now();
+        let mut messages = Vec::with_capacity(rows.len());
+        let mut sent = Vec::with_capacity(rows.len());
+        let mut done: Vec<OutboxSeq> = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let Some(topic) = active.topics.name(row.topic) else {
+                // The system was taken out of the configuration: nobody would read it.
+                tracing::warn!(
+                    topic = logical(row.topic),
+                    "dropped a message for a system that is not configured any more"
+                );
+                done.push(row.seq);
+                continue;
+            };
+            messages.push(Outgoing {
+                topic: topic.to_owned(),
+                key: Some(row.key.clone().into_bytes()),
+                payload: Some(row.body.clone()),
+                timestamp: Some(now),
+                headers: headers::of(row.topic, &row.body, &source, row.at, row.cause),
+            });
+            sent.push(row);
+        }
+        let results = publisher.publish(&messages).await;
+        let mut failure = None;
+        let mut acknowledged = 0;
+        for (row, result) in sent.into_iter().zip(results) {
+            match result {
+                Ok(_) => {
+                    done.push(row.seq);
+                    acknowledged += 1;
+                    self.published(row);
+                }
+                Err(fault) => {
+                    if fault.passing() == Passing::No {
+                        tracing::error!(
+                            topic = logical(row.topic),
+                            error = &fault as &dyn std::error::Error,
+                            "the log refuses a message; it stays in the outbox"
+                        );
+                    }
+                    self.metrics.log_errors.inc();
+                    failure = failure.or(Some(fault));
+                }
+            }
+        }
+        self.store.outbox_done(&done).await?;
+        self.metrics.stage(Stage::Relay, started.elapsed());
+        match failure {
+            Some(fault) => Err(fault.into()),
+            None => Ok(acknowledged),
+        }
+    }
+
+    /// Publishes until the outbox is empty. Returns how many messages.
+    ///
+    /// # Errors
+    /// As [`Engine::relay`].
+    pub async fn relay_all(&self, publisher: &Publisher) -> Result<usize, EngineError> {
+        let mut total = 0;
+        loop {
+            match self.relay(publisher).await? {
+                0 => return Ok(total),
+                some => total += some,
+            }
+        }
+    }
+
+    fn published(&self, row: &OutboxRow) {
+        self.metrics.published(logical(row.topic), 1);
+        if matches!(row.topic, OutTopic::Commands(_)) {
+            let took = self.clock.now().since(row.at).max(0);
+            #[expect(clippy::cast_precision_loss, reason = "a histogram's sample")]
+            self.metrics.event_to_command.observe(took as f64 / 1_000.0);
+        }
+    }
+}
+
+const fn logical(topic: OutTopic) -> &'static str {
+    match topic {
+        OutTopic::Commands(_) => "commands",
+        OutTopic::Golden => "golden",
+        OutTopic::Decisions => "decisions",
+        OutTopic::DeadLetters => "dead_letters",
+    }
+}

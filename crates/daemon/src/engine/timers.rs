@@ -1,0 +1,40 @@
+//! Timers: due entities are woken in due order, through the same path as everything else.
+
+use std::collections::BTreeSet;
+
+use baton_core::{book::Item, id::EntityId, time::Millis};
+
+use super::{Engine, EngineError};
+
+/// Timers of one transaction.
+const PAGE: u32 = 500;
+
+impl Engine {
+    /// Carries out every timer that is due now. Returns how many.
+    ///
+    /// # Errors
+    /// When the store cannot be reached or written.
+    pub async fn fire_timers(&self) -> Result<u64, EngineError> {
+        let mut seen: BTreeSet<(EntityId, Millis)> = BTreeSet::new();
+        let mut fired = 0;
+        loop {
+            let mut due = self.store.due(self.clock.now(), PAGE).await?;
+            let found = due.len();
+            due.retain(|timer| seen.insert(*timer));
+            if due.is_empty() {
+                if found > 0 {
+                    // It would go round for ever; the next call tries again.
+                    tracing::error!(
+                        timers = found,
+                        "woken entities are due at the same instant again"
+                    );
+                }
+                return Ok(fired);
+            }
+            self.settle(|| due.iter().map(|(id, _)| Item::Wake(*id)).collect())
+                .await?;
+            fired += due.len() as u64;
+            self.metrics.timers.inc_by(due.len() as u64);
+        }
+    }
+}

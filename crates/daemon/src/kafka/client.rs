@@ -1,0 +1,108 @@
+//! What every client of the log has in common.
+
+use std::time::Duration;
+
+use baton_config::Kafka;
+use rdkafka::{
+    ClientConfig,
+    error::{KafkaError, RDKafkaErrorCode},
+};
+
+use crate::retry::Passing;
+
+/// How long a question to the log may take.
+pub(super) const ASK: Duration = Duration::from_secs(10);
+
+/// Where the log is and how to speak to it.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    pub bootstrap: String,
+    pub settings: Kafka,
+}
+
+impl Connection {
+    /// The settings that all clients share. What a steward passes through to librdkafka comes last, so that it
+    /// can change everything except what [`Connection::consumer`] and the producer must own.
+    pub(super) fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", &self.bootstrap)
+            .set("client.id", &self.settings.group)
+            // With librdkafka's default of 10 s, an outage of one second costs ten.
+            .set("reconnect.backoff.max.ms", "500")
+            .set("reconnect.backoff.ms", "50")
+            .set("allow.auto.create.topics", "false")
+            // A topic that was just created is known soon.
+            .set("topic.metadata.refresh.fast.interval.ms", "100");
+        for (key, value) in &self.settings.client {
+            config.set(key, value.reveal());
+        }
+        config
+    }
+
+    /// A consumer whose place is kept by the store: the log's own commits are hints.
+    pub(super) fn consumer(&self, largest_message: u64) -> ClientConfig {
+        let mut config = self.client();
+        config
+            .set("group.id", &self.settings.group)
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "earliest")
+            .set("fetch.wait.max.ms", "50")
+            .set("queued.max.messages.kbytes", "32768")
+            .set(
+                "fetch.message.max.bytes",
+                largest_message.clamp(1 << 20, 64 << 20).to_string(),
+            );
+        config
+    }
+}
+
+/// What went wrong between the daemon and the log.
+#[derive(Debug, thiserror::Error)]
+pub enum KafkaFault {
+    #[error(
+        "cannot set up a client of the log: a librdkafka setting under [kafka.client] is not valid"
+    )]
+    Setup(#[source] KafkaError),
+    #[error("the log does not answer ({what}); is it running, and is `bootstrap` right?")]
+    Ask {
+        what: &'static str,
+        #[source]
+        source: KafkaError,
+    },
+    #[error("topic `{topic}` does not exist; create it, or set `topics.create = true`")]
+    NoTopic { topic: String },
+    #[error("cannot create topic `{topic}`: {reason}")]
+    Create { topic: String, reason: String },
+    #[error("a message for topic `{topic}` was not taken")]
+    Publish {
+        topic: String,
+        #[source]
+        source: KafkaError,
+    },
+    #[error("the consumer's thread has ended")]
+    Gone,
+}
+
+impl KafkaFault {
+    /// Whether waiting can help.
+    #[must_use]
+    pub fn passing(&self) -> Passing {
+        match self {
+            Self::Setup(_) | Self::NoTopic { .. } | Self::Create { .. } | Self::Gone => Passing::No,
+            Self::Ask { .. } => Passing::Yes,
+            Self::Publish { source, .. } => match source.rdkafka_error_code() {
+                Some(
+                    RDKafkaErrorCode::MessageSizeTooLarge
+                    | RDKafkaErrorCode::UnknownTopic
+                    | RDKafkaErrorCode::UnknownTopicOrPartition
+                    | RDKafkaErrorCode::TopicAuthorizationFailed
+                    | RDKafkaErrorCode::InvalidRecord
+                    | RDKafkaErrorCode::Fatal,
+                ) => Passing::No,
+                _ => Passing::Yes,
+            },
+        }
+    }
+}

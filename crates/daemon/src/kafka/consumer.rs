@@ -1,0 +1,406 @@
+//! Consuming in a group, from the store's positions. A thread of its own polls librdkafka and hands whole batches
+//! over; the engine's answer (positions that are safe, partitions to stop) comes back on a channel.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, mpsc as blocking},
+    time::{Duration, Instant},
+};
+
+use baton_core::time::Millis;
+use rdkafka::{
+    Message, Statistics, TopicPartitionList,
+    client::ClientContext,
+    consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance},
+    message::{BorrowedMessage, Headers as _},
+    topic_partition_list::Offset,
+};
+use tokio::sync::mpsc;
+
+use super::{
+    client::{ASK, Connection, KafkaFault},
+    reader::{firsts, transient},
+    start::{Found, Start, Stored, start},
+};
+use crate::{
+    engine::{Consumed, Headers},
+    telemetry::Metrics,
+};
+
+/// Size of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub messages: usize,
+    pub bytes: usize,
+    /// How long a batch that is not full waits for more.
+    pub wait: Duration,
+    pub largest_message: u64,
+}
+
+/// Asks the store for the positions of partitions. Called from the consumer's thread, which may block.
+pub type PositionsOf =
+    Box<dyn Fn(&[(String, i32)]) -> Option<BTreeMap<(String, i32), Vec<Stored>>> + Send + Sync>;
+
+/// What the engine tells the consumer.
+#[derive(Debug)]
+pub enum Control {
+    /// The store has everything before these offsets. Told to Kafka as a hint for lag monitors.
+    Settled(Vec<(Arc<str>, i32, i64)>),
+    /// Hand over no more of this partition, and go back to `offset`.
+    Stop {
+        topic: Arc<str>,
+        partition: i32,
+        offset: i64,
+    },
+    /// Hand over again what was stopped.
+    Resume,
+    /// Leave the group.
+    Leave,
+}
+
+/// A member of the group.
+pub struct GroupConsumer {
+    pub batches: mpsc::Receiver<Vec<Consumed>>,
+    control: blocking::Sender<Control>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl GroupConsumer {
+    /// Joins the group.
+    ///
+    /// # Errors
+    /// When a setting is not valid or the thread cannot be started.
+    pub fn join(
+        connection: &Connection,
+        topics: &[String],
+        limits: Limits,
+        positions: PositionsOf,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, KafkaFault> {
+        let mut config = connection.consumer(limits.largest_message);
+        config
+            .set("statistics.interval.ms", "5000")
+            .set("session.timeout.ms", "10000")
+            .set("heartbeat.interval.ms", "2000");
+        let consumer: BaseConsumer<Assigned> = config
+            .create_with_context(Assigned {
+                connection: connection.clone(),
+                positions,
+                metrics,
+            })
+            .map_err(KafkaFault::Setup)?;
+        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+        consumer.subscribe(&names).map_err(KafkaFault::Setup)?;
+        let (control, commands) = blocking::channel();
+        // Two batches ahead keep the engine busy and bound the memory.
+        let (hand_over, batches) = mpsc::channel(2);
+        let thread = std::thread::Builder::new()
+            .name("baton-consumer".into())
+            .spawn(move || {
+                Pump {
+                    consumer,
+                    limits,
+                    stopped: BTreeSet::new(),
+                    names: BTreeMap::new(),
+                }
+                .run(&hand_over, &commands);
+            })
+            .map_err(|_| KafkaFault::Gone)?;
+        Ok(Self {
+            batches,
+            control,
+            thread: Some(thread),
+        })
+    }
+
+    /// Tells the consumer something.
+    ///
+    /// # Errors
+    /// When its thread has ended.
+    pub fn tell(&self, control: Control) -> Result<(), KafkaFault> {
+        self.control.send(control).map_err(|_| KafkaFault::Gone)
+    }
+
+    /// Leaves the group and waits until the others know.
+    pub async fn leave(mut self) {
+        let _ = self.tell(Control::Leave);
+        // The thread may be waiting to hand a batch over.
+        self.batches.close();
+        while self.batches.recv().await.is_some() {}
+        if let Some(thread) = self.thread.take() {
+            let ended = tokio::task::spawn_blocking(move || thread.join()).await;
+            if !matches!(ended, Ok(Ok(()))) {
+                tracing::error!("the consumer's thread ended in a panic");
+            }
+        }
+    }
+}
+
+struct Pump {
+    consumer: BaseConsumer<Assigned>,
+    limits: Limits,
+    stopped: BTreeSet<(Arc<str>, i32)>,
+    names: BTreeMap<String, Arc<str>>,
+}
+
+impl Pump {
+    fn run(
+        mut self,
+        batches: &mpsc::Sender<Vec<Consumed>>,
+        commands: &blocking::Receiver<Control>,
+    ) {
+        loop {
+            while let Ok(command) = commands.try_recv() {
+                if !self.obey(command) {
+                    return;
+                }
+            }
+            let batch = self.gather();
+            if !batch.is_empty() && batches.blocking_send(batch).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// False: leave.
+    fn obey(&mut self, command: Control) -> bool {
+        let done = match command {
+            Control::Leave => return false,
+            Control::Settled(positions) => {
+                let mut offsets = TopicPartitionList::with_capacity(positions.len());
+                let added = positions.iter().try_for_each(|(topic, partition, next)| {
+                    offsets.add_partition_offset(topic, *partition, Offset::Offset(*next))
+                });
+                added.and_then(|()| self.consumer.commit(&offsets, CommitMode::Async))
+            }
+            Control::Stop {
+                topic,
+                partition,
+                offset,
+            } => {
+                let mut list = TopicPartitionList::new();
+                list.add_partition(&topic, partition);
+                let paused = self.consumer.pause(&list).and_then(|()| {
+                    self.consumer
+                        .seek(&topic, partition, Offset::Offset(offset), ASK)
+                });
+                self.stopped.insert((topic, partition));
+                paused
+            }
+            Control::Resume => {
+                let mut list = TopicPartitionList::new();
+                for (topic, partition) in std::mem::take(&mut self.stopped) {
+                    list.add_partition(&topic, partition);
+                }
+                self.consumer.resume(&list)
+            }
+        };
+        if let Err(error) = done {
+            // A partition that went to another worker meanwhile is the ordinary case.
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "the log did not obey"
+            );
+        }
+        true
+    }
+
+    fn gather(&mut self) -> Vec<Consumed> {
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        let mut deadline: Option<Instant> = None;
+        loop {
+            let patience = deadline.map_or(Duration::from_millis(50), |at| {
+                at.saturating_duration_since(Instant::now())
+            });
+            match self.consumer.poll(patience) {
+                Some(Ok(message)) => {
+                    let message = consumed(&message, &mut self.names);
+                    let stopped = !self.stopped.is_empty()
+                        && self
+                            .stopped
+                            .contains(&(message.topic.clone(), message.partition));
+                    if stopped {
+                        continue;
+                    }
+                    bytes += message.payload.as_ref().map_or(0, Vec::len);
+                    batch.push(message);
+                    deadline = deadline.or_else(|| Some(Instant::now() + self.limits.wait));
+                    if batch.len() >= self.limits.messages || bytes >= self.limits.bytes {
+                        return batch;
+                    }
+                }
+                Some(Err(error)) => {
+                    if transient(&error) {
+                        tracing::debug!(
+                            error = &error as &dyn std::error::Error,
+                            "the log is away"
+                        );
+                    } else {
+                        tracing::error!(
+                            error = &error as &dyn std::error::Error,
+                            "cannot read from the log"
+                        );
+                        self.consumer.context().metrics.log_errors.inc();
+                        std::thread::sleep(Duration::from_millis(200));
+                    }
+                    if !batch.is_empty() {
+                        return batch;
+                    }
+                }
+                None if deadline.is_none_or(|at| Instant::now() >= at) => return batch,
+                None => {}
+            }
+        }
+    }
+}
+
+pub(super) fn consumed(
+    message: &BorrowedMessage<'_>,
+    names: &mut BTreeMap<String, Arc<str>>,
+) -> Consumed {
+    let topic = match names.get(message.topic()) {
+        Some(known) => known.clone(),
+        None => {
+            let name: Arc<str> = Arc::from(message.topic());
+            names.insert(message.topic().to_owned(), name.clone());
+            name
+        }
+    };
+    let mut headers = Headers::default();
+    if let Some(found) = message.headers() {
+        for header in found.iter() {
+            headers.push(header.key, header.value.unwrap_or_default());
+        }
+    }
+    Consumed {
+        topic,
+        partition: message.partition(),
+        offset: message.offset(),
+        arrival: Millis(message.timestamp().to_millis().unwrap_or_default()),
+        key: message.key().map(<[u8]>::to_vec),
+        payload: message.payload().map(<[u8]>::to_vec),
+        headers,
+    }
+}
+
+/// Puts every newly assigned partition at the store's position.
+struct Assigned {
+    connection: Connection,
+    positions: PositionsOf,
+    metrics: Arc<Metrics>,
+}
+
+impl ClientContext for Assigned {
+    fn stats(&self, statistics: Statistics) {
+        for (topic, found) in &statistics.topics {
+            for partition in found.partitions.values() {
+                if partition.consumer_lag >= 0 {
+                    self.metrics
+                        .set_lag(topic, partition.partition, partition.consumer_lag);
+                }
+            }
+        }
+    }
+}
+
+impl ConsumerContext for Assigned {
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        match rebalance {
+            Rebalance::Assign(partitions) => self.place(consumer, partitions),
+            Rebalance::Revoke(partitions) => {
+                for partition in partitions.elements() {
+                    self.metrics
+                        .forget_lag(partition.topic(), partition.partition());
+                }
+                tracing::info!(partitions = partitions.count(), "partitions given back");
+            }
+            Rebalance::Error(error) => {
+                tracing::error!(error = error as &dyn std::error::Error, "rebalance failed");
+                self.metrics.log_errors.inc();
+            }
+        }
+    }
+}
+
+impl Assigned {
+    fn place(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) {
+        let keys: Vec<(String, i32)> = partitions
+            .elements()
+            .iter()
+            .map(|p| (p.topic().to_owned(), p.partition()))
+            .collect();
+        tracing::info!(partitions = keys.len(), "partitions assigned");
+        // Without the store's word the log's own hint would decide; the closure therefore waits for the store and
+        // gives up only when the daemon is told to end.
+        let Some(positions) = (self.positions)(&keys) else {
+            return;
+        };
+        let mut marks = BTreeMap::new();
+        for key in &keys {
+            match consumer.fetch_watermarks(&key.0, key.1, ASK) {
+                Ok(ends) => drop(marks.insert(key.clone(), ends)),
+                Err(_) => drop(self.metrics.log_errors.inc()),
+            };
+        }
+        let firsts = firsts(&self.connection, &marks).unwrap_or_default();
+        for mut partition in partitions.elements() {
+            let key = (partition.topic().to_owned(), partition.partition());
+            let stored = positions.get(&key).map_or(&[][..], Vec::as_slice);
+            let start = match marks.get(&key) {
+                Some(&(low, end)) => start(
+                    stored,
+                    Found {
+                        low,
+                        end,
+                        first: firsts.get(&key).copied(),
+                    },
+                ),
+                // An offset out of range resets to the beginning, so trusting the position swallows nothing.
+                None => stored
+                    .iter()
+                    .max_by_key(|s| s.incarnation)
+                    .map_or(Start::Beginning, |s| Start::At(s.next)),
+            };
+            announce(&key.0, key.1, start);
+            let offset = start.offset().map_or(Offset::Beginning, Offset::Offset);
+            if let Err(error) = partition.set_offset(offset) {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    topic = key.0,
+                    partition = key.1,
+                    "cannot seek"
+                );
+                self.metrics.log_errors.inc();
+            }
+        }
+    }
+}
+
+/// Says where reading begins when it is not simply where it ended.
+pub(super) fn announce(topic: &str, partition: i32, start: Start) {
+    match start {
+        Start::Beginning | Start::At(_) => {}
+        Start::Recreated { position, end } => tracing::warn!(
+            topic,
+            partition,
+            position,
+            end,
+            "the topic was created anew, reading it from its beginning"
+        ),
+        Start::Shrunk { position, end } => tracing::error!(
+            topic,
+            partition,
+            position,
+            end,
+            "the store is ahead of its log: the log lost its tail, what came with it stays settled"
+        ),
+        Start::Lost { position, low } => tracing::error!(
+            topic,
+            partition,
+            position,
+            low,
+            "the log begins after the stored position: retention removed messages that were never read"
+        ),
+    }
+}

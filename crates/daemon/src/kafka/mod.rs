@@ -1,0 +1,15 @@
+//! The only room that names rdkafka: consumers, producers and topics, on the embedded log or on Apache Kafka.
+
+mod client;
+mod consumer;
+mod producer;
+mod reader;
+mod start;
+mod topics;
+
+pub use client::{Connection, KafkaFault};
+pub use consumer::{Control, GroupConsumer, Limits, PositionsOf};
+pub use producer::{Outgoing, Publisher};
+pub use reader::{Ends, Polled, Reader};
+pub use start::{Found, Start, Stored, start};
+pub use topics::{TopicSpec, ensure};

@@ -1,0 +1,144 @@
+//! Publishing: idempotent, acknowledged by all replicas, in order per key.
+
+use std::{collections::VecDeque, time::Duration};
+
+use baton_core::time::Millis;
+use rdkafka::{
+    error::{KafkaError, RDKafkaErrorCode},
+    message::{Header, OwnedHeaders},
+    producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer},
+};
+
+use super::client::{Connection, KafkaFault};
+
+/// One message to publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    pub topic: String,
+    pub key: Option<Vec<u8>>,
+    /// None: a tombstone.
+    pub payload: Option<Vec<u8>>,
+    /// The message's timestamp; none: the client's clock.
+    pub timestamp: Option<Millis>,
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+/// Publishes to the log.
+#[derive(Clone)]
+pub struct Publisher {
+    inner: FutureProducer,
+}
+
+impl Publisher {
+    /// # Errors
+    /// When a setting is not valid.
+    pub fn new(connection: &Connection) -> Result<Self, KafkaFault> {
+        let inner = connection
+            .client()
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .set("linger.ms", "2")
+            .set("compression.type", "lz4")
+            .set("message.timeout.ms", "30000")
+            .set("queue.buffering.max.kbytes", "65536")
+            .create()
+            .map_err(KafkaFault::Setup)?;
+        Ok(Self { inner })
+    }
+
+    /// Publishes all and waits until the log has all of them. The result names, in order, what became of each.
+    pub async fn publish(&self, messages: &[Outgoing]) -> Vec<Result<(i32, i64), KafkaFault>> {
+        let mut results = Vec::with_capacity(messages.len());
+        let mut waiting: VecDeque<(usize, DeliveryFuture)> = VecDeque::new();
+        for (index, message) in messages.iter().enumerate() {
+            loop {
+                match self.inner.send_result(record(message)) {
+                    Ok(delivery) => {
+                        waiting.push_back((index, delivery));
+                        break;
+                    }
+                    Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
+                        // Room comes as earlier messages are acknowledged.
+                        match waiting.pop_front() {
+                            Some(first) => results.push(settled(first, messages).await),
+                            None => self.inner.poll(Duration::from_millis(10)),
+                        }
+                    }
+                    Err((source, _)) => {
+                        // Earlier ones keep their place in the order of results.
+                        while let Some(first) = waiting.pop_front() {
+                            results.push(settled(first, messages).await);
+                        }
+                        results.push(Err(KafkaFault::Publish {
+                            topic: message.topic.clone(),
+                            source,
+                        }));
+                        break;
+                    }
+                }
+            }
+        }
+        while let Some(first) = waiting.pop_front() {
+            results.push(settled(first, messages).await);
+        }
+        results
+    }
+
+    /// Waits until nothing is under way any more.
+    ///
+    /// # Errors
+    /// When the log does not take the rest within `patience`.
+    pub fn flush(&self, patience: Duration) -> Result<(), KafkaFault> {
+        self.inner
+            .flush(patience)
+            .map_err(|source| KafkaFault::Ask {
+                what: "flush",
+                source,
+            })
+    }
+}
+
+async fn settled(
+    (index, delivery): (usize, DeliveryFuture),
+    messages: &[Outgoing],
+) -> Result<(i32, i64), KafkaFault> {
+    let topic = || {
+        messages
+            .get(index)
+            .map_or_else(String::new, |m| m.topic.clone())
+    };
+    match delivery.await {
+        Ok(Ok(delivered)) => Ok((delivered.partition, delivered.offset)),
+        Ok(Err((source, _))) => Err(KafkaFault::Publish {
+            topic: topic(),
+            source,
+        }),
+        Err(_) => Err(KafkaFault::Gone),
+    }
+}
+
+fn record(message: &Outgoing) -> FutureRecord<'_, Vec<u8>, Vec<u8>> {
+    let mut record = FutureRecord::to(&message.topic);
+    if let Some(key) = &message.key {
+        record = record.key(key);
+    }
+    if let Some(payload) = &message.payload {
+        record = record.payload(payload);
+    }
+    if let Some(at) = message.timestamp {
+        record = record.timestamp(at.0);
+    }
+    if !message.headers.is_empty() {
+        let headers = message.headers.iter().fold(
+            OwnedHeaders::new_with_capacity(message.headers.len()),
+            |headers, (key, value)| {
+                headers.insert(Header {
+                    key,
+                    value: Some(value),
+                })
+            },
+        );
+        record = record.headers(headers);
+    }
+    record
+}

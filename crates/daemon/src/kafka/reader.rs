@@ -1,0 +1,326 @@
+//! Reading without a group: up to given ends (a driver that steps the engine, `ingest`) or along (`tail`).
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use baton_core::time::Millis;
+use rdkafka::{
+    TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::KafkaError,
+    topic_partition_list::Offset,
+};
+
+use super::{
+    client::{ASK, Connection, KafkaFault},
+    consumer::{announce, consumed},
+    start::{Found, Start},
+};
+use crate::engine::Consumed;
+
+/// Topic and partition → offset before which to stop.
+pub type Ends = BTreeMap<(String, i32), i64>;
+
+/// How long nothing may come, once a partition's end was seen, before the rest is taken for control marks that no
+/// consumer is shown.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Reads whole topics, all partitions of them.
+pub struct Reader {
+    consumer: BaseConsumer,
+    topics: Vec<String>,
+    names: BTreeMap<String, Arc<str>>,
+    /// Next offset of each partition.
+    next: BTreeMap<(String, i32), i64>,
+}
+
+impl Reader {
+    /// Opens all partitions of `topics`, each where `from` says.
+    ///
+    /// # Errors
+    /// When the log does not answer or a topic does not exist.
+    pub fn open(
+        connection: &Connection,
+        topics: &[String],
+        from: impl Fn(&str, i32, Found) -> Start,
+    ) -> Result<Self, KafkaFault> {
+        let mut reader = Self::unassigned(connection, topics)?;
+        let marks = reader.watermarks()?;
+        let firsts = firsts(connection, &marks)?;
+        let mut assignment = TopicPartitionList::new();
+        for ((topic, partition), (low, end)) in marks {
+            let key = (topic, partition);
+            let first = firsts.get(&key).copied();
+            let start = from(&key.0, key.1, Found { low, end, first });
+            announce(&key.0, key.1, start);
+            let at = start.offset().unwrap_or(low);
+            assignment
+                .add_partition_offset(&key.0, key.1, Offset::Offset(at))
+                .map_err(KafkaFault::Setup)?;
+            reader.next.insert(key, at);
+        }
+        reader
+            .consumer
+            .assign(&assignment)
+            .map_err(KafkaFault::Setup)?;
+        Ok(reader)
+    }
+
+    fn unassigned(connection: &Connection, topics: &[String]) -> Result<Self, KafkaFault> {
+        let mut config = connection.consumer(8 << 20);
+        // It joins no group: the id only has to be there.
+        config.set("enable.partition.eof", "true");
+        let consumer: BaseConsumer = config.create().map_err(KafkaFault::Setup)?;
+        Ok(Self {
+            consumer,
+            topics: topics.to_vec(),
+            names: BTreeMap::new(),
+            next: BTreeMap::new(),
+        })
+    }
+
+    /// First and next offset of every partition, as the log has them now.
+    ///
+    /// # Errors
+    /// When the log does not answer or a topic does not exist.
+    pub fn watermarks(&self) -> Result<BTreeMap<(String, i32), (i64, i64)>, KafkaFault> {
+        let mut marks = BTreeMap::new();
+        for topic in &self.topics {
+            let partitions: Vec<i32> = match self.next.keys().any(|(known, _)| known == topic) {
+                true => self
+                    .next
+                    .keys()
+                    .filter(|(known, _)| known == topic)
+                    .map(|(_, partition)| *partition)
+                    .collect(),
+                false => self.partitions(topic)?,
+            };
+            for partition in partitions {
+                let ends = self
+                    .consumer
+                    .fetch_watermarks(topic, partition, ASK)
+                    .map_err(|source| KafkaFault::Ask {
+                        what: "ends of a partition",
+                        source,
+                    })?;
+                marks.insert((topic.clone(), partition), ends);
+            }
+        }
+        Ok(marks)
+    }
+
+    /// The ends as they are now.
+    ///
+    /// # Errors
+    /// As [`Reader::watermarks`].
+    pub fn ends(&self) -> Result<Ends, KafkaFault> {
+        Ok(self
+            .watermarks()?
+            .into_iter()
+            .map(|(key, (_, high))| (key, high))
+            .collect())
+    }
+
+    fn partitions(&self, topic: &str) -> Result<Vec<i32>, KafkaFault> {
+        let metadata = self
+            .consumer
+            .fetch_metadata(Some(topic), ASK)
+            .map_err(|source| KafkaFault::Ask {
+                what: "partitions of a topic",
+                source,
+            })?;
+        let partitions: Vec<i32> = metadata
+            .topics()
+            .iter()
+            .filter(|found| found.name() == topic && found.error().is_none())
+            .flat_map(|found| found.partitions().iter().map(|p| p.id()))
+            .collect();
+        if partitions.is_empty() {
+            return Err(KafkaFault::NoTopic {
+                topic: topic.to_owned(),
+            });
+        }
+        Ok(partitions)
+    }
+
+    /// Whether everything before `ends` has been read.
+    #[must_use]
+    pub fn reached(&self, ends: &Ends) -> bool {
+        self.next
+            .iter()
+            .all(|(key, next)| ends.get(key).is_none_or(|end| next >= end))
+    }
+
+    /// Reads up to `ends`, at most `limit` messages. Blocks; call it where that is allowed.
+    ///
+    /// A message beyond the ends stays unread: a driver asks for no more than the ends it has seen, so that a run
+    /// is the same whenever messages happened to arrive.
+    ///
+    /// # Errors
+    /// When the log reports a lasting error.
+    pub fn read_until(&mut self, ends: &Ends, limit: usize) -> Result<Vec<Consumed>, KafkaFault> {
+        let mut read = Vec::new();
+        let mut beyond = TopicPartitionList::new();
+        let mut quiet_since: Option<Instant> = None;
+        while read.len() < limit && !self.reached(ends) {
+            match self.poll(Duration::from_millis(50))? {
+                Polled::Message(message) => {
+                    quiet_since = None;
+                    let key = (message.topic.to_string(), message.partition);
+                    if ends.get(&key).is_none_or(|end| message.offset < *end) {
+                        read.push(message);
+                        continue;
+                    }
+                    if beyond.find_partition(&key.0, key.1).is_none() {
+                        let mut partition = TopicPartitionList::new();
+                        partition.add_partition(&key.0, key.1);
+                        self.consumer.pause(&partition).map_err(KafkaFault::Setup)?;
+                        beyond
+                            .add_partition_offset(&key.0, key.1, Offset::Offset(message.offset))
+                            .map_err(KafkaFault::Setup)?;
+                    }
+                }
+                Polled::End => quiet_since = quiet_since.or_else(|| Some(Instant::now())),
+                Polled::Nothing => {
+                    if quiet_since.is_some_and(|since| since.elapsed() > QUIET) {
+                        for (key, next) in &mut self.next {
+                            *next = (*next).max(ends.get(key).copied().unwrap_or(*next));
+                        }
+                    }
+                }
+            }
+        }
+        self.unread(&beyond)?;
+        Ok(read)
+    }
+
+    fn unread(&mut self, beyond: &TopicPartitionList) -> Result<(), KafkaFault> {
+        if beyond.count() == 0 {
+            return Ok(());
+        }
+        for partition in beyond.elements() {
+            let Offset::Offset(at) = partition.offset() else {
+                continue;
+            };
+            self.next
+                .insert((partition.topic().to_owned(), partition.partition()), at);
+            self.consumer
+                .seek(
+                    partition.topic(),
+                    partition.partition(),
+                    Offset::Offset(at),
+                    ASK,
+                )
+                .map_err(|source| KafkaFault::Ask {
+                    what: "seek",
+                    source,
+                })?;
+        }
+        self.consumer.resume(beyond).map_err(KafkaFault::Setup)
+    }
+
+    /// Waits at most `patience` for the next message.
+    ///
+    /// # Errors
+    /// When the log reports a lasting error.
+    pub fn poll(&mut self, patience: Duration) -> Result<Polled, KafkaFault> {
+        let message = match self.consumer.poll(patience) {
+            None => return Ok(Polled::Nothing),
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(Polled::End),
+            // The client reconnects by itself; the broker's absence is no reason to give up reading.
+            Some(Err(error)) if transient(&error) => return Ok(Polled::Nothing),
+            Some(Err(source)) => {
+                return Err(KafkaFault::Ask {
+                    what: "read",
+                    source,
+                });
+            }
+            Some(Ok(message)) => consumed(&message, &mut self.names),
+        };
+        self.next.insert(
+            (message.topic.to_string(), message.partition),
+            message.offset + 1,
+        );
+        Ok(Polled::Message(message))
+    }
+}
+
+/// The arrival of the message at offset 0 of each partition that still has it.
+pub(super) fn firsts(
+    connection: &Connection,
+    marks: &BTreeMap<(String, i32), (i64, i64)>,
+) -> Result<BTreeMap<(String, i32), Millis>, KafkaFault> {
+    let mut wanted: Vec<&(String, i32)> = marks
+        .iter()
+        .filter(|(_, (low, end))| *low == 0 && *end > 0)
+        .map(|(key, _)| key)
+        .collect();
+    let mut found = BTreeMap::new();
+    if wanted.is_empty() {
+        return Ok(found);
+    }
+    let mut reader = Reader::unassigned(connection, &[])?;
+    let mut assignment = TopicPartitionList::new();
+    for (topic, partition) in &wanted {
+        assignment
+            .add_partition_offset(topic, *partition, Offset::Beginning)
+            .map_err(KafkaFault::Setup)?;
+    }
+    reader
+        .consumer
+        .assign(&assignment)
+        .map_err(KafkaFault::Setup)?;
+    let patience = Instant::now() + ASK;
+    while !wanted.is_empty() && Instant::now() < patience {
+        let Polled::Message(message) = reader.poll(Duration::from_millis(50))? else {
+            continue;
+        };
+        let key = (message.topic.to_string(), message.partition);
+        let before = wanted.len();
+        wanted.retain(|w| **w != key);
+        if wanted.len() < before {
+            let mut done = TopicPartitionList::new();
+            done.add_partition(&key.0, key.1);
+            reader.consumer.pause(&done).map_err(KafkaFault::Setup)?;
+            // Compaction may have taken offset 0 itself.
+            if message.offset == 0 {
+                found.insert(key, message.arrival);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What one poll gave.
+#[derive(Debug)]
+pub enum Polled {
+    Message(Consumed),
+    /// A partition was read to its end.
+    End,
+    Nothing,
+}
+
+pub(super) fn transient(error: &KafkaError) -> bool {
+    use rdkafka::error::RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::BrokerTransportFailure
+                | Code::AllBrokersDown
+                | Code::OperationTimedOut
+                | Code::RequestTimedOut
+                | Code::NotLeaderForPartition
+                | Code::LeaderNotAvailable
+                | Code::CoordinatorLoadInProgress
+                | Code::CoordinatorNotAvailable
+                | Code::NotCoordinator
+                | Code::RebalanceInProgress
+                | Code::UnknownTopicOrPartition
+                | Code::PollExceeded
+                | Code::Resolve
+        )
+    )
+}

@@ -1,0 +1,157 @@
+//! Every metric: name, meaning, unit, labels. `docs/metrics.md` is written from this list, and nothing else
+//! registers a metric.
+
+use std::fmt::Write as _;
+
+/// How a metric moves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Only rises.
+    Counter,
+    /// Rises and falls.
+    Gauge,
+    /// Distribution in buckets.
+    Histogram,
+}
+
+impl Kind {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// One metric.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// Without the `baton_` in front and without the unit and `_total` behind.
+    pub name: &'static str,
+    pub kind: Kind,
+    /// `seconds`, or nothing for plain counts.
+    pub unit: &'static str,
+    pub labels: &'static [&'static str],
+    pub help: &'static str,
+    /// What an operator should do with it.
+    pub watch: &'static str,
+}
+
+impl Spec {
+    /// The name as Prometheus shows it.
+    #[must_use]
+    pub fn exposed(&self) -> String {
+        let mut name = format!("baton_{}", self.name);
+        if !self.unit.is_empty() {
+            let _ = write!(name, "_{}", self.unit);
+        }
+        if self.kind == Kind::Counter {
+            name.push_str("_total");
+        }
+        name
+    }
+}
+
+macro_rules! catalogue {
+    ($($id:ident = $name:literal, $kind:ident, $unit:literal, [$($label:literal),*], $help:literal, $watch:literal;)*) => {
+        $(pub(super) const $id: Spec = Spec {
+            name: $name, kind: Kind::$kind, unit: $unit, labels: &[$($label),*], help: $help, watch: $watch,
+        };)*
+        /// All of them, in the order of the documentation.
+        pub const CATALOGUE: &[Spec] = &[$($id),*];
+    };
+}
+
+catalogue! {
+    CONSUMED = "consumed", Counter, "", ["system"],
+        "Changes taken in, counted after fan-out (one message may name several records)",
+        "Law L15: its rate equals the sum of `baton_settled_total` over all outcomes; alarm on a lasting difference.";
+    SETTLED = "settled", Counter, "", ["system", "outcome"],
+        "Changes by what became of them: applied, parked, late, duplicate, noop, dead_lettered",
+        "A rising share of `dead_lettered` or `parked` needs a look at `baton dead-letters list` or `baton parked list`.";
+    ANSWERS = "answers", Counter, "", ["system", "outcome"],
+        "Answers of targets to commands, by outcome (dead_lettered: not understood)",
+        "Many `refused` or `failed` answers: the target does not take what the rules want.";
+    DEAD_LETTERS = "dead_letters", Counter, "", ["system", "code"],
+        "Messages and changes that could not be understood, by error code",
+        "Every code has a page under docs/errors.";
+    PARKED = "parked", Counter, "", ["code"],
+        "Items that began to wait for a steward, by code",
+        "See `baton parked list`.";
+    DECISIONS = "decisions", Counter, "", ["kind", "field", "rule"],
+        "Changes of a golden value, by kind of entity, field and rule",
+        "A sudden rise of one field names the import or rule behind it.";
+    COMMANDS = "commands", Counter, "", ["system", "kind"],
+        "Commands handed to the outbox, by target and kind",
+        "";
+    PUBLISHED = "published", Counter, "", ["topic"],
+        "Messages that the log has acknowledged, by logical topic",
+        "";
+    LAW_VIOLATIONS = "law_violations", Counter, "", ["law"],
+        "Violations of a law that a check in production noticed",
+        "Must stay 0. Keep the data folder and report it.";
+    STAGE_DURATION = "stage_duration", Histogram, "seconds", ["stage"],
+        "Time of one batch in a stage: decode, normalise, identify, apply, commit, relay",
+        "Which stage is the bottleneck.";
+    BATCH_SIZE = "batch_size", Histogram, "", [],
+        "Messages settled in one transaction",
+        "";
+    EVENT_TO_COMMIT = "event_to_commit", Histogram, "seconds", [],
+        "From a message's arrival in the log to the transaction that settled it",
+        "";
+    EVENT_TO_COMMAND = "event_to_command", Histogram, "seconds", [],
+        "From the transaction's instant to the log's acknowledgement of the command that came of it",
+        "";
+    LAG = "lag", Gauge, "", ["topic", "partition"],
+        "Messages in the log that are not settled yet",
+        "Rising: the engine is slower than its sources, or a partition is stopped.";
+    STOPPED = "stopped_partitions", Gauge, "", ["topic", "partition"],
+        "1 while a partition is stopped because of too many dead letters",
+        "Anything but 0 is an alarm: fix the producer or the mapping, then reload (SIGHUP) or restart.";
+    OUTBOX = "outbox_messages", Gauge, "", [],
+        "Messages that wait for the relay, as of its last round",
+        "";
+    TIMERS = "timers_fired", Counter, "", [],
+        "Timers carried out",
+        "";
+    CONFLICTS = "commit_conflicts", Counter, "", [],
+        "Transactions settled again because another worker was faster at the same person",
+        "";
+    STORE_ERRORS = "store_errors", Counter, "", [],
+        "Failed attempts at the store",
+        "";
+    LOG_ERRORS = "log_errors", Counter, "", [],
+        "Errors between the daemon and the log",
+        "";
+    RELOADS = "reloads", Counter, "", ["result"],
+        "Configuration reloads: accepted, refused",
+        "`refused`: the old rules are still active; run `baton check`.";
+}
+
+/// The text of `docs/metrics.md`.
+#[must_use]
+pub fn reference() -> String {
+    let mut out = String::from(
+        "# Metrics\n\nWritten by `baton schema --metrics`; do not edit. Served as OpenMetrics text at `/metrics` of the admin port.\n\n\
+         | metric | type | labels | meaning | watch |\n| --- | --- | --- | --- | --- |\n",
+    );
+    for spec in CATALOGUE {
+        let labels = spec
+            .labels
+            .iter()
+            .map(|label| format!("`{label}`"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let _ = writeln!(
+            out,
+            "| `{}` | {} | {labels} | {} | {} |",
+            spec.exposed(),
+            spec.kind.as_str(),
+            spec.help,
+            spec.watch
+        );
+    }
+    out
+}

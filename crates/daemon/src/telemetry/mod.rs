@@ -1,0 +1,9 @@
+//! What the daemon tells about itself: logs and metrics.
+
+mod catalogue;
+mod logs;
+mod metrics;
+
+pub use catalogue::{CATALOGUE, Kind, Spec, reference};
+pub use logs::{LogForm, init};
+pub use metrics::{Metrics, Stage};
