@@ -381,7 +381,7 @@ fn values(
             }
         };
         let again = !written.insert(canonical.clone());
-        let chosen = spec.write.contains_key(canonical.as_str());
+        let chosen = table.table("write").is_some_and(|w| w.has(&canonical));
         if again && !chosen && spec.direction != Direction::In {
             problems.report(
                 Code::PicklistDuplicate,

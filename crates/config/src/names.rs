@@ -168,7 +168,7 @@ fn declare(node: &tree::Node, key: Span, name: &str, problems: &mut Problems) ->
         .iter()
         .find(|(n, _)| *n == word)
         .map_or(FieldType::Text, |(_, kind)| *kind);
-    if word == "picklist" && !table.has("values") && !node.holds_bad() {
+    if word == "picklist" && !table.has("values") && !table.is_unread() {
         problems.report(
             Code::PicklistWithoutValues,
             span,
@@ -182,7 +182,9 @@ fn declare(node: &tree::Node, key: Span, name: &str, problems: &mut Problems) ->
             .into_iter()
             .map(|(text, _)| text.to_owned())
             .collect(),
-        certain: !node.holds_bad(),
+        certain: !["type", "values"]
+            .iter()
+            .any(|key| table.get(key).is_some_and(tree::Node::holds_bad)),
         derived: table.table("rule").is_some_and(|rule| rule.has("derived")),
     }
 }

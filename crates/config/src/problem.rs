@@ -161,6 +161,18 @@ impl Problems {
         meant
     }
 
+    /// How many problems there are so far.
+    pub fn mark(&self) -> usize {
+        self.drafts.len()
+    }
+
+    /// Forgets what was reported since `mark`; says whether there was anything.
+    pub fn rewind(&mut self, mark: usize) -> bool {
+        let more = self.drafts.len() > mark;
+        self.drafts.truncate(mark);
+        more
+    }
+
     pub fn text(&self, span: Span) -> &str {
         self.sources
             .get(span.file)

@@ -5,7 +5,7 @@ use crate::{
     codes::Code,
     problem::{Problems, Span},
     quantity,
-    tree::{Entry, Kind, Node, Table},
+    tree::{Kind, Node, Table},
 };
 
 /// What may stand at one place.
@@ -352,12 +352,18 @@ fn check_table(table: &mut Table, spec: &TableSpec, span: Span, problems: &mut P
         .cloned()
         .collect();
     let mut unread = false;
+    let mut guessed: Vec<&str> = Vec::new();
     for name in unknown {
         let Some(entry) = table.entries.remove(&name) else {
             continue;
         };
+        // What stands on a line that is no TOML is reported as that.
+        if entry.value.is_bad() {
+            unread = true;
+            continue;
+        }
         // A key that is already there was not what this one was meant to be.
-        let free: Vec<&str> = spec
+        let free: Vec<&'static str> = spec
             .keys
             .iter()
             .map(|k| k.name)
@@ -370,6 +376,7 @@ fn check_table(table: &mut Table, spec: &TableSpec, span: Span, problems: &mut P
         };
         match problems.unknown(spec.unknown, entry.key, what, &name, free) {
             Some(meant) => {
+                guessed.push(meant);
                 table.entries.insert(meant.to_owned(), entry);
             }
             None => unread = true,
@@ -377,6 +384,14 @@ fn check_table(table: &mut Table, spec: &TableSpec, span: Span, problems: &mut P
     }
     for key in spec.keys {
         match table.entries.get_mut(key.name) {
+            // Read as what was probably meant: that it does not fit may be the guess's fault.
+            Some(entry) if guessed.contains(&key.name) && entry.value.as_table().is_none() => {
+                let before = problems.mark();
+                check(&mut entry.value, &key.shape, problems);
+                if problems.rewind(before) {
+                    entry.value.kind = Kind::Bad;
+                }
+            }
             Some(entry) => check(&mut entry.value, &key.shape, problems),
             // An unknown key may be the required one by another name: one mistake, one problem.
             None if key.required && !unread => {
@@ -392,19 +407,9 @@ fn check_table(table: &mut Table, spec: &TableSpec, span: Span, problems: &mut P
         }
     }
     if unread {
-        // Remembered so that nobody concludes anything from what is absent.
-        table.entries.insert(
-            UNREAD.to_owned(),
-            Entry {
-                key: span,
-                value: Node::bad(span),
-            },
-        );
+        table.mark_unread(span);
     }
 }
-
-/// Stands in a table of which a key could not be understood.
-const UNREAD: &str = "\0unread";
 
 fn check_map(table: &mut Table, keys: Keys, shape: &Shape, problems: &mut Problems) {
     let names: Vec<String> = table.entries.keys().cloned().collect();

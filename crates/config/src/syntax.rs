@@ -14,7 +14,7 @@ const MAX_REPAIRS: usize = 64;
 /// The tree of one file; its syntax errors are reported.
 pub(crate) fn parse(file: usize, text: &str, problems: &mut Problems) -> Table {
     let mut repaired = Repaired::new(text);
-    while repaired.faults.len() < MAX_REPAIRS && repaired.close_one() {}
+    while repaired.faults.len() < MAX_REPAIRS && (repaired.close_one() || repaired.give_value()) {}
 
     let (tree, errors) = DeTable::parse_recoverable(&repaired.text);
     let mut faults: Vec<(usize, usize, String)> = repaired.faults.clone();
@@ -98,7 +98,7 @@ fn line_of(text: &str, at: usize) -> usize {
         .count()
 }
 
-/// The text with missing brackets put in, and where.
+/// The text with missing brackets and values put in, and where.
 struct Repaired {
     text: String,
     /// Offsets in `text` of inserted bytes, ascending.
@@ -130,6 +130,25 @@ impl Repaired {
         self.inserted
             .extend((at..at.saturating_add(what.len())).collect::<Vec<_>>());
         self.inserted.sort_unstable();
+    }
+
+    /// Gives a value to the first key that has none: the parser would skip what follows it.
+    fn give_value(&mut self) -> bool {
+        let (_, errors) = DeTable::parse_recoverable(&self.text);
+        let fault = errors.iter().find_map(|error| {
+            let at = error.span()?.start;
+            error
+                .message()
+                .contains("key with no value")
+                .then(|| (at, error.message().to_owned()))
+        });
+        let Some((at, message)) = fault else {
+            return false;
+        };
+        let start = self.original(at);
+        self.faults.push((start, start, message));
+        self.insert(at, "= 0 #");
+        true
     }
 
     /// Closes the first bracket that is left open at the next line that starts a new statement.

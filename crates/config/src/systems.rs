@@ -191,13 +191,14 @@ fn lower(
             (*format, objects)
         })
         .collect();
-    for own in [Format::Csv, Format::Baton, Format::Cloudevents] {
-        let mine = others.entry(own).or_default();
-        for (object, mapped) in objects {
-            mine.insert(*object, mapped.lower_with_canonical(*object, world));
-        }
+    // The core reads CSV and Baton's own form with the system's own mapping and Baton's names beside it; a cloud
+    // event may carry either as well.
+    others.retain(|format, _| !matches!(format, Format::Csv | Format::Baton));
+    let events = others.entry(Format::Cloudevents).or_default();
+    for (object, mapped) in objects {
+        events.insert(*object, mapped.lower_with_canonical(*object, world));
     }
-    for (format, theirs) in &mut others {
+    for theirs in others.values_mut() {
         for (object, mapping) in theirs {
             // Whether a record may make a new person is the system's choice, whatever it arrives in.
             if let Some(mine) = lowered.get(object) {
@@ -205,7 +206,6 @@ fn lower(
                 mapping.create = mine.create;
                 mapping.filter.clone_from(&mine.filter);
             }
-            debug_assert!(!mapping.vendor.is_empty() || *format != Format::Baton);
         }
     }
     System {

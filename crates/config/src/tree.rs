@@ -99,7 +99,23 @@ impl Node {
     }
 }
 
+/// Stands in a table of which a key could not be understood.
+const UNREAD: &str = "\0unread";
+
 impl Table {
+    /// Remembers that something in it could not be understood, so that nobody concludes anything from what is absent.
+    pub fn mark_unread(&mut self, at: Span) {
+        let entry = Entry {
+            key: at,
+            value: Node::bad(at),
+        };
+        self.entries.insert(UNREAD.to_owned(), entry);
+    }
+
+    pub fn is_unread(&self) -> bool {
+        self.entries.contains_key(UNREAD)
+    }
+
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries.get(key)
     }
