@@ -151,51 +151,64 @@ impl Repaired {
         true
     }
 
-    /// Closes the first bracket that is left open at the next line that starts a new statement.
+    /// Closes the first bracket that is left open at the next line that starts a new statement, or mends the first
+    /// that is closed by the wrong one.
     fn close_one(&mut self) -> bool {
-        let Some(open) = first_open(&self.text) else {
+        let Some(slip) = first_slip(&self.text) else {
             return false;
         };
-        let start = self.original(open.at);
-        self.faults.push((
-            start,
-            start.saturating_add(1),
-            format!(
-                "`{}` is never closed",
-                self.text.get(open.at..=open.at).unwrap_or_default()
-            ),
-        ));
-        self.insert(open.close_at, &open.closers);
+        let start = self.original(slip.at);
+        let token = self.text.get(slip.at..=slip.at).unwrap_or_default();
+        let message = match &slip.repair {
+            Repair::Insert { .. } => format!("`{token}` is never closed"),
+            Repair::Replace(right) => format!("`{token}` stands where `{right}` belongs"),
+        };
+        self.faults.push((start, start.saturating_add(1), message));
+        match slip.repair {
+            Repair::Insert { at, what } => self.insert(at, &what),
+            Repair::Replace(right) => {
+                let end = slip.at.saturating_add(1);
+                self.text
+                    .replace_range(slip.at..end, right.encode_utf8(&mut [0; 4]));
+            }
+        }
         true
     }
 }
 
-struct Open {
-    /// Of the outermost open bracket.
+/// A bracket or quote without its partner.
+struct Slip {
+    /// Of the bracket or quote that is to be pointed at; one byte.
     at: usize,
-    close_at: usize,
-    closers: String,
+    repair: Repair,
+}
+
+enum Repair {
+    Insert { at: usize, what: String },
+    Replace(char),
+}
+
+const fn closer(open: u8) -> char {
+    if open == b'[' { ']' } else { '}' }
 }
 
 /// Walks the text as TOML does, as far as brackets, strings and comments go, and finds the first statement that
 /// begins while a bracket is still open.
-fn first_open(text: &str) -> Option<Open> {
+fn first_slip(text: &str) -> Option<Slip> {
     let bytes = text.as_bytes();
     let mut stack: Vec<(usize, u8)> = Vec::new();
-    let mut header: Option<usize> = None;
+    let mut in_header = false;
     let mut at = 0;
     let mut line_start = true;
     // The end of the last thing that was not blank or comment: where a closing bracket belongs.
     let mut content_end = 0;
     let close = |stack: &[(usize, u8)], content_end: usize| {
-        stack.first().map(|(at, _)| Open {
+        stack.first().map(|(at, _)| Slip {
             at: *at,
-            close_at: content_end,
-            closers: stack
-                .iter()
-                .rev()
-                .map(|(_, b)| if *b == b'[' { ']' } else { '}' })
-                .collect(),
+            repair: Repair::Insert {
+                at: content_end,
+                what: stack.iter().rev().map(|(_, open)| closer(*open)).collect(),
+            },
         })
     };
     while let Some(byte) = bytes.get(at) {
@@ -205,19 +218,14 @@ fn first_open(text: &str) -> Option<Open> {
             if !stack.is_empty() && starts_statement(line) && !inline_pair(&stack, line) {
                 return close(&stack, content_end);
             }
-            let trimmed = line.trim_start();
-            if stack.is_empty() && trimmed.starts_with('[') {
-                header = Some(at.saturating_add(line.len().saturating_sub(trimmed.len())));
-            }
+            in_header = stack.is_empty() && line.trim_start().starts_with('[');
         }
         match byte {
             b'\n' => {
                 line_start = true;
-                if let Some(start) = header.take() {
-                    if !stack.is_empty() {
-                        // A table header must end on its own line.
-                        return close(&stack, content_end).filter(|_| start <= at);
-                    }
+                // A table header must end on its own line.
+                if in_header && !stack.is_empty() {
+                    return close(&stack, content_end);
                 }
             }
             b'#' => {
@@ -225,14 +233,43 @@ fn first_open(text: &str) -> Option<Open> {
                 continue;
             }
             b'"' | b'\'' => {
-                at = skip_string(bytes, at, *byte);
+                let Some(end) = skip_string(bytes, at, *byte) else {
+                    // A long string without end ends with its line.
+                    return Some(Slip {
+                        at,
+                        repair: Repair::Insert {
+                            at: at.saturating_add(line_at(text, at).trim_end().len()),
+                            what: char::from(*byte).to_string().repeat(3),
+                        },
+                    });
+                };
+                at = end;
                 content_end = at;
                 continue;
             }
             b'[' | b'{' => stack.push((at, *byte)),
-            b']' | b'}' => {
-                stack.pop();
-            }
+            b']' | b'}' => match stack.last() {
+                Some((open_at, open)) if closer(*open) != char::from(*byte) => {
+                    let below = stack.iter().any(|(_, o)| closer(*o) == char::from(*byte));
+                    return Some(if below {
+                        Slip {
+                            at: *open_at,
+                            repair: Repair::Insert {
+                                at: content_end,
+                                what: closer(*open).to_string(),
+                            },
+                        }
+                    } else {
+                        Slip {
+                            at,
+                            repair: Repair::Replace(closer(*open)),
+                        }
+                    });
+                }
+                _ => {
+                    stack.pop();
+                }
+            },
             _ => {}
         }
         at = at.saturating_add(1);
@@ -248,24 +285,29 @@ fn line_at(text: &str, at: usize) -> &str {
     rest.split('\n').next().unwrap_or_default()
 }
 
-/// After the closing quote; at the end of the line where there is none.
-fn skip_string(bytes: &[u8], at: usize, quote: u8) -> usize {
+/// After the closing quote; at the end of the line where a short string has none. None where a long one has none.
+fn skip_string(bytes: &[u8], at: usize, quote: u8) -> Option<usize> {
     let is = |i: usize| bytes.get(i) == Some(&quote);
     let long = is(at.saturating_add(1)) && is(at.saturating_add(2));
     let mut i = at.saturating_add(if long { 3 } else { 1 });
     while let Some(byte) = bytes.get(i) {
         match byte {
+            b'\n' if !long => return Some(i),
             b'\\' if quote == b'"' => i = i.saturating_add(1),
-            b'\n' if !long => return i,
-            b if *b == quote && !long => return i.saturating_add(1),
+            b if *b == quote && !long => return Some(i.saturating_add(1)),
             b if *b == quote && is(i.saturating_add(1)) && is(i.saturating_add(2)) => {
-                return i.saturating_add(3);
+                let mut end = i.saturating_add(3);
+                // A long string may end with one or two quotes of its own.
+                while is(end) && end < i.saturating_add(5) {
+                    end = end.saturating_add(1);
+                }
+                return Some(end);
             }
             _ => {}
         }
         i = i.saturating_add(1);
     }
-    bytes.len()
+    (!long).then_some(bytes.len())
 }
 
 /// Whether a line looks like the start of `key = value` or of a `[table]`.
@@ -317,9 +359,16 @@ impl Reader<'_> {
         let entries = table
             .iter()
             .map(|(key, value)| {
+                let at = self.span(key.span());
+                // Where the parser made a value up, it stands nowhere.
+                let made_up = value.span().end < key.span().start;
                 let entry = Entry {
-                    key: self.span(key.span()),
-                    value: self.node(value.get_ref(), value.span()),
+                    key: at,
+                    value: if made_up {
+                        Node::bad(at)
+                    } else {
+                        self.node(value.get_ref(), value.span())
+                    },
                 };
                 (key.get_ref().to_string(), entry)
             })

@@ -92,7 +92,11 @@ pub fn base_for(example: &str) -> String {
 }
 
 pub fn environment() -> Environment {
-    [("KAFKA_PASSWORD".to_owned(), "postgres://db/baton".to_owned())].into()
+    [(
+        "KAFKA_PASSWORD".to_owned(),
+        "postgres://db/baton".to_owned(),
+    )]
+    .into()
 }
 
 /// Loads files given by name.

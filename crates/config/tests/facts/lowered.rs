@@ -249,7 +249,10 @@ fn systems_overlay_their_vocabulary() {
         [systems.crm.objects.contact.fields]\nC = false\nD = \"city\"\n\
         [systems.all]\nformat = \"salesforce\"\n\
         [identity]\nemail = \"email\"\n[person.fields]\nfirst_name = {}\nlast_name = {}\ncity = {}\nemail = { type = \"email\" }\n";
-    let loaded = load_files(&[("a.toml", rest), ("vocabularies/salesforce.toml", vocabulary)]);
+    let loaded = load_files(&[
+        ("a.toml", rest),
+        ("vocabularies/salesforce.toml", vocabulary),
+    ]);
     assert!(loaded.problems.is_empty(), "{:#?}", loaded.problems);
     let rules = loaded.rules.unwrap();
     let crm = rules.object("crm".into(), Object::Contact).unwrap();
@@ -267,9 +270,18 @@ fn systems_overlay_their_vocabulary() {
 #[test]
 fn a_payload_of_another_format_is_read_by_that_formats_vocabulary() {
     let loaded = load_files(&[
-        ("a.toml", "[systems.crm]\nformat = \"salesforce\"\n[identity]\nemail = \"email\"\n[person.fields.email]\ntype = \"email\"\n"),
-        ("vocabularies/salesforce.toml", "[contact]\nvendor = \"Contact\"\nfields = { Email = \"email\" }\n"),
-        ("vocabularies/marketo.toml", "[lead]\nvendor = \"lead\"\nfields = { emailAddress = \"email\" }\n"),
+        (
+            "a.toml",
+            "[systems.crm]\nformat = \"salesforce\"\n[identity]\nemail = \"email\"\n[person.fields.email]\ntype = \"email\"\n",
+        ),
+        (
+            "vocabularies/salesforce.toml",
+            "[contact]\nvendor = \"Contact\"\nfields = { Email = \"email\" }\n",
+        ),
+        (
+            "vocabularies/marketo.toml",
+            "[lead]\nvendor = \"lead\"\nfields = { emailAddress = \"email\" }\n",
+        ),
     ]);
     let rules = loaded.rules.unwrap();
     let crm = &rules.systems[&Name::new("crm")];
@@ -341,10 +353,18 @@ fn timing_and_settings_are_read() {
 fn version_is_the_content_of_the_rule_files_alone() {
     let base = crate::base::base_for("");
     let version = |files: &[(&str, &str)]| load_files(files).rules.unwrap().version;
-    let first = version(&[("base.toml", &base), ("run.toml", "[topics]\npartitions = 4\n")]);
-    let other_settings =
-        version(&[("base.toml", &base), ("run.toml", "[topics]\npartitions = 8\n")]);
-    let other_rules = version(&[("base.toml", &base), ("run.toml", "[timing]\nquantum = \"2s\"\n")]);
+    let first = version(&[
+        ("base.toml", &base),
+        ("run.toml", "[topics]\npartitions = 4\n"),
+    ]);
+    let other_settings = version(&[
+        ("base.toml", &base),
+        ("run.toml", "[topics]\npartitions = 8\n"),
+    ]);
+    let other_rules = version(&[
+        ("base.toml", &base),
+        ("run.toml", "[timing]\nquantum = \"2s\"\n"),
+    ]);
     assert_eq!(first.len(), 12);
     assert_eq!(first, other_settings);
     assert_ne!(first, other_rules);

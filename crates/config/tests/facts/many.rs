@@ -111,9 +111,7 @@ fn every_one_of_many_mistakes_is_found_once_at_its_place() {
     assert_eq!(places(&loaded), wanted, "{:#?}", loaded.problems);
     assert!(loaded.rules.is_none() && loaded.settings.is_none());
     for problem in &loaded.problems {
-        assert!(
-            !problem.message.is_empty() && !problem.why.is_empty() && !problem.fix.is_empty()
-        );
+        assert!(!problem.message.is_empty() && !problem.why.is_empty() && !problem.fix.is_empty());
         assert!(!problem.message.contains("hunter2"));
     }
 }
@@ -134,7 +132,10 @@ fn a_name_that_is_defined_nowhere_is_one_problem_however_often_it_stands() {
 fn a_broken_file_does_not_hide_what_is_wrong_in_another() {
     let loaded = load_files(&[
         ("a.toml", &crate::base::base_for("")),
-        ("b.toml", "[timing]\nquantum = \n[mass_clear]\nrecords = -1\n"),
+        (
+            "b.toml",
+            "[timing]\nquantum = \n[mass_clear]\nrecords = -1\n",
+        ),
         ("c.toml", "[daemon]\nroles = [\"engin\"]\n"),
     ]);
     assert_eq!(
@@ -155,7 +156,14 @@ fn json_has_exactly_the_published_members() {
     for problem in json.as_array().unwrap() {
         let keys: Vec<&String> = problem.as_object().unwrap().keys().collect();
         let mut wanted = [
-            "file", "line", "column", "code", "message", "why", "fix", "suggestion",
+            "file",
+            "line",
+            "column",
+            "code",
+            "message",
+            "why",
+            "fix",
+            "suggestion",
         ];
         wanted.sort_unstable();
         let mut keys: Vec<&str> = keys.into_iter().map(String::as_str).collect();

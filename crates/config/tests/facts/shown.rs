@@ -27,10 +27,7 @@ fn a_folder_that_is_not_there_is_no_list_of_problems() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("nowhere");
     assert!(matches!(load(&missing), Err(Unreadable::Missing(_))));
-    assert!(matches!(
-        load(folder.path()),
-        Err(Unreadable::NoFiles(_))
-    ));
+    assert!(matches!(load(folder.path()), Err(Unreadable::NoFiles(_))));
     let file = folder.path().join("a.toml");
     std::fs::write(&file, "").unwrap();
     assert!(matches!(load(&file), Err(Unreadable::NotAFolder(_))));
