@@ -88,6 +88,7 @@ async fn main() {
     drop(consumer);
 
     latency(&client).await;
+    idle(&client).await;
     log.shutdown().await.unwrap();
 }
 
@@ -148,4 +149,50 @@ async fn latency(client: &ClientConfig) {
         at(0.5),
         at(0.99)
     );
+}
+
+/// Seconds of processor time that the log's own threads have used.
+fn log_cpu() -> f64 {
+    let mut ticks = 0.0;
+    for task in std::fs::read_dir("/proc/self/task").unwrap() {
+        let stat = std::fs::read_to_string(task.unwrap().path().join("stat")).unwrap_or_default();
+        let Some((name, rest)) = stat.rsplit_once(')') else {
+            continue;
+        };
+        if name.ends_with("(baton-log") {
+            let fields: Vec<&str> = rest.split_whitespace().collect();
+            ticks += fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
+        }
+    }
+    ticks / 100.0
+}
+
+/// The share of a core the log uses while two consumers wait for messages that do not come.
+async fn idle(client: &ClientConfig) {
+    const SECONDS: u64 = 10;
+    let consumers: Vec<BaseConsumer> = (0..2)
+        .map(|_| {
+            let mut config = client.clone();
+            let consumer: BaseConsumer = config.set("group.id", "idle").create().unwrap();
+            consumer.subscribe(&["bench"]).unwrap();
+            consumer
+        })
+        .collect();
+    while consumers
+        .iter()
+        .any(|c| c.assignment().unwrap().count() == 0)
+    {
+        for consumer in &consumers {
+            consumer.poll(Duration::from_millis(10));
+        }
+    }
+    let before = log_cpu();
+    let until = Instant::now() + Duration::from_secs(SECONDS);
+    while Instant::now() < until {
+        for consumer in &consumers {
+            consumer.poll(Duration::from_millis(100));
+        }
+    }
+    let share = (log_cpu() - before) / SECONDS as f64 * 100.0;
+    println!("idle with two consumers: {share:.1} % of a core");
 }

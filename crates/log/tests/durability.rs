@@ -137,3 +137,34 @@ async fn other_machines_are_let_in_only_when_told() {
     config.allow_remote = true;
     Log::open(config).await.unwrap();
 }
+
+#[tokio::test]
+async fn clients_go_on_after_a_restart_on_the_same_port() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path()).await;
+    let addr = log.addr();
+    create(&log, "t", 1, &[]).await;
+    let producer = producer(&log);
+    let consumer: BaseConsumer = group_consumer(&log, "g");
+    consumer.subscribe(&["t"]).unwrap();
+    produce(&producer, "t", 0, "before").await;
+    assert_eq!(poll(&consumer, 1)[0].2, "before");
+    consumer.commit_consumer_state(CommitMode::Sync).unwrap();
+    drop(log);
+    let mut config = Config::new(dir.path());
+    config.listen = addr;
+    let _log = Log::open(config).await.unwrap();
+    assert_eq!(produce(&producer, "t", 0, "after").await, 1);
+    // The connection's loss is told to the consumer as an error, which passes.
+    let deadline = std::time::Instant::now() + PATIENCE;
+    loop {
+        assert!(std::time::Instant::now() < deadline);
+        match consumer.poll(std::time::Duration::from_millis(100)) {
+            Some(Ok(message)) => {
+                assert_eq!(rdkafka::Message::offset(&message), 1);
+                break;
+            }
+            Some(Err(_)) | None => {}
+        }
+    }
+}

@@ -17,11 +17,13 @@ use crate::storage::read::AtTime;
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;
+/// The first version whose answer has a leader epoch.
+const WITH_EPOCH: i16 = 4;
 
 pub(super) fn list_offsets(
     broker: &Broker,
     request: ListOffsetsRequest,
-    _version: i16,
+    version: i16,
 ) -> ResponseKind {
     let topics = request
         .topics
@@ -45,7 +47,9 @@ pub(super) fn list_offsets(
                         Some(Ok(Some(at))) => {
                             response.offset = at.offset;
                             response.timestamp = at.timestamp;
-                            response.leader_epoch = 0;
+                            if version >= WITH_EPOCH {
+                                response.leader_epoch = 0;
+                            }
                         }
                         Some(Ok(None)) => {}
                         Some(Err(error)) => {
