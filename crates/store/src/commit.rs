@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use baton_core::{
-    book::{Book, Out, OutBody},
+    book::{Book, Out, OutBody, Parked},
     change::Format,
     id::{Digest, EntityId, RecordKey},
     input::Input,
@@ -17,6 +17,7 @@ use crate::{
     error::Error,
     load::{fetch_keys, fetch_links},
     open::Store,
+    read::LedgerEntry,
     sql::{Conn, Rows, Sql, Type, escape},
 };
 
@@ -146,6 +147,26 @@ const PUT_DEAD_LETTERS: Sql = Sql {
         Type::Bytes,
     ],
 };
+const REWRITE_LEDGER: Sql = Sql {
+    text: "UPDATE ledger SET body = input.column2 FROM {input} WHERE ledger.seq = input.column1",
+    table: "ledger",
+    key: 0,
+    input: &[Type::Int, Type::Bytes],
+};
+const REWRITE_PARKED: Sql = Sql {
+    text: "UPDATE parked SET body = input.column2 FROM {input} WHERE parked.id = input.column1",
+    table: "parked",
+    key: 0,
+    input: &[Type::Bytes, Type::Bytes],
+};
+// An empty payload cannot be tried again.
+const ERASE_DEAD_LETTERS: Sql = Sql {
+    text: "UPDATE dead_letters SET state = 'dropped', place = '', what = '', message_key = NULL, payload = input.column2
+           FROM {input} WHERE dead_letters.id = input.column1",
+    table: "dead_letters",
+    key: 0,
+    input: &[Type::Bytes, Type::Bytes],
+};
 const RETRIED: Sql = Sql {
     text: "UPDATE dead_letters SET state = 'retried'
            WHERE state = 'open' AND id IN (SELECT input.column1 FROM {input})",
@@ -162,6 +183,19 @@ pub struct Batch {
     /// Dead letters whose messages were settled again in this batch. One that fails again stands in
     /// `dead_letters` too, and stays open.
     pub retried: Vec<Digest>,
+    pub erasure: Erasure,
+}
+
+/// Values that must not be kept any longer, outside of the state. In one transaction with the entity's erased
+/// state, whose version makes sure that no input of it came in between.
+#[derive(Default, Debug)]
+pub struct Erasure {
+    /// Ledger rows without the values, each in the place of the one with its number.
+    pub ledger: Vec<LedgerEntry>,
+    /// Parked changes without the values. Open ones stay open.
+    pub parked: Vec<Parked>,
+    /// Dead letters that lose payload, key and texts, and are dropped.
+    pub dead_letters: Vec<Digest>,
 }
 
 /// How far a partition was consumed.
@@ -226,6 +260,9 @@ struct Ready {
     unparked: Rows,
     dead_letters: Rows,
     retried: Rows,
+    rewritten_ledger: Rows,
+    rewritten_parked: Rows,
+    erased_letters: Rows,
     /// Links that the batch made without having looked the record up.
     blind_links: BTreeMap<RecordKey, EntityId>,
     /// Keys that the batch changed without having looked them up: entity → has it now.
@@ -425,6 +462,18 @@ impl Ready {
         for id in retried {
             self.retried.push([id.into()]);
         }
+        for entry in &batch.erasure.ledger {
+            let body = encode("a ledger row", &entry.row)?;
+            self.rewritten_ledger
+                .push([entry.seq.0.into(), body.into()]);
+        }
+        for parked in &batch.erasure.parked {
+            let body = encode("a parked change", parked)?;
+            self.rewritten_parked.push([parked.id.into(), body.into()]);
+        }
+        for id in &batch.erasure.dead_letters {
+            self.erased_letters.push([(*id).into(), Vec::new().into()]);
+        }
         let letters: BTreeMap<Digest, _> = batch.dead_letters.iter().map(|l| (l.id, l)).collect();
         for (id, letter) in letters {
             self.dead_letters.push([
@@ -502,6 +551,9 @@ impl Ready {
             (&PUT_LEDGER, &mut self.ledger),
             (&PUT_OUTBOX, &mut self.outbox),
             (&PUT_PARKED, &mut self.parked),
+            (&REWRITE_LEDGER, &mut self.rewritten_ledger),
+            (&REWRITE_PARKED, &mut self.rewritten_parked),
+            (&ERASE_DEAD_LETTERS, &mut self.erased_letters),
         ] {
             let rows = std::mem::take(rows);
             let expected = rows.len() as u64;

@@ -71,7 +71,7 @@ impl Store {
     /// one moment. What was looked up and not found is noted in the book, so it is not looked up again: keys get an
     /// empty set, addresses an empty row, records an entry in [`Book::stored`].
     ///
-    /// Returns how many things it looked up; 0 means that the book had everything.
+    /// Returns how many things the book learned; 0 means that asking again with the same needs is of no use.
     ///
     /// A book may be kept for the next batches as a cache. That it went stale is noticed by [`Store::commit`].
     ///
@@ -102,8 +102,8 @@ impl Store {
             .collect();
         let mut wanted: BTreeSet<EntityId> = needs.entities.iter().copied().collect();
         wanted.retain(|id| !book.entities.contains_key(id));
-        let asked = links.len() + keys.len() + addresses.len() + guards.len() + wanted.len();
-        if asked == 0 {
+        let mut learned = links.len() + keys.len() + addresses.len() + guards.len();
+        if learned == 0 && wanted.is_empty() {
             return Ok(0);
         }
 
@@ -136,6 +136,7 @@ impl Store {
         wanted.extend(&behind);
         for (id, entry) in fetch_entities(&mut conn, &wanted).await? {
             book.entities.insert(id, entry);
+            learned += 1;
         }
         tx.commit().await?;
         if let Some(lost) = behind.iter().find(|id| !book.entities.contains_key(id)) {
@@ -146,7 +147,7 @@ impl Store {
                 source: "a link or key names it and it is not there".into(),
             });
         }
-        Ok(asked)
+        Ok(learned)
     }
 }
 

@@ -17,8 +17,8 @@ pub use baton_core::{
     wire,
 };
 pub use baton_store::{
-    Activation, Advance, Batch, Class as ErrorClass, DeadLetter, Error, LedgerSeq, OutboxSeq,
-    StewardState, Store,
+    Activation, Advance, Batch, Class as ErrorClass, DeadLetter, Erasure, Error, LedgerSeq,
+    OutboxSeq, StewardState, Store,
 };
 
 pub type Checked = Result<(), Box<dyn std::error::Error>>;

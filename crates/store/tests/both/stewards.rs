@@ -6,6 +6,7 @@ on_both! {
     dead_letters_wait_until_somebody_settles_them,
     a_dead_letter_that_fails_again_stays_open,
     parked_changes_wait_until_resolved,
+    erased_values_are_gone_from_ledger_parked_and_dead_letters,
     activations_are_told_in_order,
     the_salt_is_drawn_once,
 }
@@ -122,5 +123,50 @@ async fn the_salt_is_drawn_once(store: &Store) -> Checked {
     store.set_log_id("one").await?;
     store.set_log_id("two").await?;
     assert_eq!(store.log_id().await?.as_deref(), Some("two"));
+    Ok(())
+}
+
+async fn erased_values_are_gone_from_ledger_parked_and_dead_letters(store: &Store) -> Checked {
+    let mut book = Book::default();
+    touch(&mut book, person("a"));
+    book.out.ledger = vec![
+        ledger_row(person("a"), 1, "one"),
+        ledger_row(person("b"), 1, "other"),
+        ledger_row(person("a"), 2, "two"),
+    ];
+    book.out.parked = vec![parked("p", 1)];
+    let batch = Batch {
+        dead_letters: vec![dead_letter("d", 1)],
+        ..Batch::default()
+    };
+    store.commit(&mut book, &batch).await?;
+
+    let mut ledger = store.ledger(person("a"), None).await?;
+    for entry in &mut ledger {
+        entry.row.input = Input::Wake;
+    }
+    let mut without = parked("p", 1);
+    without.change = None;
+    touch(&mut book, person("a"));
+    let batch = Batch {
+        erasure: Erasure {
+            ledger,
+            parked: vec![without],
+            dead_letters: vec![digest("d")],
+        },
+        ..Batch::default()
+    };
+    store.commit(&mut book, &batch).await?;
+
+    let rows = store.ledger(person("a"), None).await?;
+    assert_eq!(rows.len(), 2);
+    assert!(rows.iter().all(|e| e.row.input == Input::Wake));
+    let kept = store.ledger(person("b"), None).await?;
+    assert!(matches!(kept[0].row.input, Input::Change(_)));
+    let (found, state) = store.parked_one(digest("p")).await?.unwrap();
+    assert_eq!((found.change, state), (None, StewardState::Open));
+    let (letter, state) = store.dead_letter(digest("d")).await?.unwrap();
+    assert_eq!(state, StewardState::Dropped);
+    assert!(letter.payload.is_empty() && letter.key.is_none() && letter.what.is_empty());
     Ok(())
 }
