@@ -5,6 +5,7 @@
 //! versions: when another worker was faster, nothing is written and the batch is settled again from fresh rows.
 
 mod blob;
+mod cell;
 mod code;
 mod commit;
 mod error;
@@ -12,6 +13,8 @@ mod load;
 mod open;
 mod outbox;
 mod read;
+mod ready;
+mod row;
 mod sql;
 mod steward;
 #[cfg(feature = "testing")]

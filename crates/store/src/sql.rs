@@ -10,15 +10,18 @@ use std::{
     sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
-use baton_core::id::Digest;
 use sqlx::{
-    Arguments, AssertSqlSafe, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction,
+    Arguments, AssertSqlSafe, PgPool, Postgres, Sqlite, SqlitePool, Transaction,
     pool::PoolConnection,
-    postgres::{PgArguments, PgConnection, PgRow},
-    sqlite::{SqliteArguments, SqliteConnection, SqliteRow},
+    postgres::{PgArguments, PgConnection},
+    sqlite::{SqliteArguments, SqliteConnection},
 };
 
 use crate::error::Error;
+pub(crate) use crate::{
+    cell::{Cell, Rows, escape, unescape},
+    row::{Bad, Row},
+};
 
 /// Type of an input column.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,100 +40,6 @@ pub(crate) struct Sql {
     pub key: usize,
     /// Types of the columns of `{values}` or `{input}`.
     pub input: &'static [Type],
-}
-
-/// A value to bind.
-#[derive(Clone, Debug)]
-pub(crate) enum Cell {
-    Int(Option<i64>),
-    Bytes(Option<Vec<u8>>),
-    Text(Option<String>),
-}
-
-impl From<i64> for Cell {
-    fn from(value: i64) -> Self {
-        Self::Int(Some(value))
-    }
-}
-impl From<Option<i64>> for Cell {
-    fn from(value: Option<i64>) -> Self {
-        Self::Int(value)
-    }
-}
-impl From<Vec<u8>> for Cell {
-    fn from(value: Vec<u8>) -> Self {
-        Self::Bytes(Some(value))
-    }
-}
-impl From<Option<Vec<u8>>> for Cell {
-    fn from(value: Option<Vec<u8>>) -> Self {
-        Self::Bytes(value)
-    }
-}
-impl From<Digest> for Cell {
-    fn from(value: Digest) -> Self {
-        Self::Bytes(Some(value.0.to_vec()))
-    }
-}
-impl From<&str> for Cell {
-    /// PostgreSQL has no NUL in texts; such a character (only a broken payload has one) becomes U+FFFD.
-    /// Texts that must come back as they were go through [`escape`].
-    fn from(value: &str) -> Self {
-        Self::Text(Some(value.replace('\0', "\u{fffd}")))
-    }
-}
-impl From<Option<&str>> for Cell {
-    fn from(value: Option<&str>) -> Self {
-        value.map_or(Self::Text(None), Self::from)
-    }
-}
-
-/// A text without NUL from which [`unescape`] makes the original: `\` becomes `\\`, NUL becomes `\0`.
-pub(crate) fn escape(text: &str) -> String {
-    if text.contains(['\\', '\0']) {
-        text.replace('\\', "\\\\").replace('\0', "\\0")
-    } else {
-        text.to_owned()
-    }
-}
-
-/// The inverse of [`escape`]; none if the text did not come from it.
-pub(crate) fn unescape(text: &str) -> Option<String> {
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars();
-    while let Some(char) = chars.next() {
-        out.push(match char {
-            '\\' => match chars.next()? {
-                '0' => '\0',
-                '\\' => '\\',
-                _ => return None,
-            },
-            other => other,
-        });
-    }
-    Some(out)
-}
-
-/// Rows for `{values}` or `{input}`.
-#[derive(Default, Debug)]
-pub(crate) struct Rows {
-    cells: Vec<Cell>,
-    len: usize,
-}
-
-impl Rows {
-    pub fn push<const N: usize>(&mut self, row: [Cell; N]) {
-        self.cells.extend(row);
-        self.len += 1;
-    }
-
-    pub const fn len(&self) -> usize {
-        self.len
-    }
-
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
-    }
 }
 
 /// Rows per statement on SQLite, largest first. The largest times the widest table stays below its limit of 32766
@@ -238,101 +147,6 @@ impl Tx {
 pub(crate) enum Conn<'c> {
     Sqlite(&'c mut SqliteConnection),
     Postgres(&'c mut PgConnection),
-}
-
-/// A row as it comes from either database.
-pub(crate) enum Row<'r> {
-    Sqlite(&'r SqliteRow),
-    Postgres(&'r PgRow),
-}
-
-/// A column that is not what it should be; [`Conn`] adds table and key.
-#[derive(Debug)]
-pub(crate) struct Bad {
-    pub column: &'static str,
-    pub source: Box<dyn std::error::Error + Send + Sync>,
-}
-
-impl Bad {
-    pub fn new(
-        column: &'static str,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        Self {
-            column,
-            source: source.into(),
-        }
-    }
-}
-
-macro_rules! get {
-    ($row:expr, $at:expr, $column:expr) => {
-        match $row {
-            Row::Sqlite(row) => row.try_get($at),
-            Row::Postgres(row) => row.try_get($at),
-        }
-        .map_err(|e| Bad::new($column, e))
-    };
-}
-
-impl<'r> Row<'r> {
-    pub fn int(&self, at: usize, column: &'static str) -> Result<i64, Bad> {
-        get!(self, at, column)
-    }
-
-    pub fn opt_int(&self, at: usize, column: &'static str) -> Result<Option<i64>, Bad> {
-        get!(self, at, column)
-    }
-
-    pub fn bytes(&self, at: usize, column: &'static str) -> Result<&'r [u8], Bad> {
-        get!(self, at, column)
-    }
-
-    pub fn opt_bytes(&self, at: usize, column: &'static str) -> Result<Option<&'r [u8]>, Bad> {
-        get!(self, at, column)
-    }
-
-    pub fn text(&self, at: usize, column: &'static str) -> Result<&'r str, Bad> {
-        get!(self, at, column)
-    }
-
-    pub fn opt_text(&self, at: usize, column: &'static str) -> Result<Option<&'r str>, Bad> {
-        get!(self, at, column)
-    }
-
-    pub fn digest(&self, at: usize, column: &'static str) -> Result<Digest, Bad> {
-        <[u8; 16]>::try_from(self.bytes(at, column)?)
-            .map(Digest)
-            .map_err(|e| Bad::new(column, e))
-    }
-
-    /// The first `columns` columns for an error message.
-    fn name(&self, columns: usize) -> String {
-        let parts: Vec<String> = (0..columns)
-            .map(|at| {
-                let (int, bytes) = (self.opt_int(at, ""), self.opt_bytes(at, ""));
-                if let Ok(Some(int)) = int {
-                    int.to_string()
-                } else if let Ok(Some(text)) = self.opt_text(at, "") {
-                    text.to_owned()
-                } else if let Ok(Some(bytes)) = bytes {
-                    bytes.iter().map(|b| format!("{b:02x}")).collect()
-                } else {
-                    "?".to_owned()
-                }
-            })
-            .collect();
-        parts.join(" ")
-    }
-
-    fn corrupt(&self, sql: &Sql, bad: Bad) -> Error {
-        Error::Corrupt {
-            table: sql.table,
-            column: bad.column,
-            key: self.name(sql.key),
-            source: bad.source,
-        }
-    }
 }
 
 macro_rules! arguments {
@@ -571,16 +385,5 @@ mod tests {
         for rows in [0, 1, 7, 8, 9, 63, 511, 512, 513, 5000] {
             assert_eq!(chunks(rows).sum::<usize>(), rows);
         }
-    }
-
-    #[test]
-    fn escaped_texts_come_back_without_nul_between() {
-        for text in ["", "a", "\\", "\\0", "\0", "a\0\\b\\\\0"] {
-            let escaped = escape(text);
-            assert!(!escaped.contains('\0'));
-            assert_eq!(unescape(&escaped).as_deref(), Some(text));
-        }
-        assert_ne!(escape("\0"), escape("\\0"));
-        assert_eq!(unescape("\\"), None);
     }
 }

@@ -1,0 +1,506 @@
+//! The rows of a commit: made before its transaction begins, written in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use baton_core::{
+    book::{Book, Out, OutBody},
+    id::{Digest, EntityId, RecordKey},
+    input::Input,
+};
+
+use crate::{
+    blob, code,
+    commit::{Batch, DeadLetter, Erasure},
+    error::Error,
+    load::{fetch_keys, fetch_links},
+    sql::{Conn, Rows, Sql, Type, escape},
+};
+
+/// Stands for "there was no position"; no offset is negative.
+const NO_POSITION: i64 = -1;
+
+const PUT_ENTITIES: Sql = Sql {
+    text: "INSERT INTO entities (kind, id, version, wake, body) {values}
+           ON CONFLICT (kind, id) DO UPDATE
+           SET version = excluded.version, wake = excluded.wake, body = excluded.body
+           WHERE entities.version = excluded.version - 1",
+    table: "entities",
+    key: 0,
+    input: &[Type::Int, Type::Bytes, Type::Int, Type::Int, Type::Bytes],
+};
+const PUT_LINKS: Sql = Sql {
+    text: "INSERT INTO links (system, object, record_id, version, kind, entity) {values}
+           ON CONFLICT (system, object, record_id) DO UPDATE
+           SET version = excluded.version, kind = excluded.kind, entity = excluded.entity
+           WHERE links.version = excluded.version - 1",
+    table: "links",
+    key: 0,
+    input: &[
+        Type::Text,
+        Type::Int,
+        Type::Text,
+        Type::Int,
+        Type::Int,
+        Type::Bytes,
+    ],
+};
+const PUT_KEYS: Sql = Sql {
+    text: "INSERT INTO keys (id, version, holders) {values}
+           ON CONFLICT (id) DO UPDATE SET version = excluded.version, holders = excluded.holders
+           WHERE keys.version = excluded.version - 1",
+    table: "keys",
+    key: 0,
+    input: &[Type::Bytes, Type::Int, Type::Bytes],
+};
+const PUT_ADDRESSES: Sql = Sql {
+    text: "INSERT INTO addresses (id, version, body) {values}
+           ON CONFLICT (id) DO UPDATE SET version = excluded.version, body = excluded.body
+           WHERE addresses.version = excluded.version - 1",
+    table: "addresses",
+    key: 0,
+    input: &[Type::Bytes, Type::Int, Type::Bytes],
+};
+const PUT_GUARDS: Sql = Sql {
+    text: "INSERT INTO guards (system, field, opens, event) {values} ON CONFLICT DO NOTHING",
+    table: "guards",
+    key: 0,
+    input: &[Type::Text, Type::Text, Type::Int, Type::Bytes],
+};
+const PUT_LEDGER: Sql = Sql {
+    text: "INSERT INTO ledger (kind, entity, at, input, event, outcome, body) {values}",
+    table: "ledger",
+    key: 0,
+    input: &[
+        Type::Int,
+        Type::Bytes,
+        Type::Int,
+        Type::Text,
+        Type::Bytes,
+        Type::Text,
+        Type::Bytes,
+    ],
+};
+const PUT_OUTBOX: Sql = Sql {
+    text: "INSERT INTO outbox (topic, system, key, at, cause, body) {values}",
+    table: "outbox",
+    key: 0,
+    input: &[
+        Type::Text,
+        Type::Text,
+        Type::Text,
+        Type::Int,
+        Type::Bytes,
+        Type::Bytes,
+    ],
+};
+const PUT_POSITIONS: Sql = Sql {
+    text: "INSERT INTO positions (topic, part, incarnation, next, previous) {values}
+           ON CONFLICT (topic, part, incarnation) DO UPDATE
+           SET next = excluded.next, previous = excluded.previous
+           WHERE positions.next = excluded.previous",
+    table: "positions",
+    key: 0,
+    input: &[Type::Text, Type::Int, Type::Text, Type::Int, Type::Int],
+};
+// What is parked again waits again, as it is now.
+const PUT_PARKED: Sql = Sql {
+    text:
+        "INSERT INTO parked (id, state, at, code, body) {values}
+           ON CONFLICT (id) DO UPDATE
+           SET state = excluded.state, at = excluded.at, code = excluded.code, body = excluded.body",
+    table: "parked",
+    key: 0,
+    input: &[Type::Bytes, Type::Text, Type::Int, Type::Text, Type::Bytes],
+};
+const UNPARK: Sql = Sql {
+    text: "UPDATE parked SET state = 'resolved'
+           WHERE state = 'open' AND id IN (SELECT input.column1 FROM {input})",
+    table: "parked",
+    key: 0,
+    input: &[Type::Bytes],
+};
+const PUT_DEAD_LETTERS: Sql = Sql {
+    text: "INSERT INTO dead_letters (id, state, at, code, place, what, fix, system, format, object,
+                                     topic, part, log_offset, message_key, payload) {values}
+           ON CONFLICT (id) DO UPDATE
+           SET state = excluded.state, at = excluded.at, code = excluded.code, place = excluded.place,
+               what = excluded.what, fix = excluded.fix",
+    table: "dead_letters",
+    key: 0,
+    input: &[
+        Type::Bytes,
+        Type::Text,
+        Type::Int,
+        Type::Text,
+        Type::Text,
+        Type::Text,
+        Type::Text,
+        Type::Text,
+        Type::Text,
+        Type::Text,
+        Type::Text,
+        Type::Int,
+        Type::Int,
+        Type::Bytes,
+        Type::Bytes,
+    ],
+};
+const REWRITE_LEDGER: Sql = Sql {
+    text: "UPDATE ledger SET body = input.column2 FROM {input} WHERE ledger.seq = input.column1",
+    table: "ledger",
+    key: 0,
+    input: &[Type::Int, Type::Bytes],
+};
+const REWRITE_PARKED: Sql = Sql {
+    text: "UPDATE parked SET body = input.column2 FROM {input} WHERE parked.id = input.column1",
+    table: "parked",
+    key: 0,
+    input: &[Type::Bytes, Type::Bytes],
+};
+// An empty payload cannot be tried again.
+const ERASE_DEAD_LETTERS: Sql = Sql {
+    text: "UPDATE dead_letters SET state = 'dropped', place = '', what = '', message_key = NULL, payload = input.column2
+           FROM {input} WHERE dead_letters.id = input.column1",
+    table: "dead_letters",
+    key: 0,
+    input: &[Type::Bytes, Type::Bytes],
+};
+const RETRIED: Sql = Sql {
+    text: "UPDATE dead_letters SET state = 'retried'
+           WHERE state = 'open' AND id IN (SELECT input.column1 FROM {input})",
+    table: "dead_letters",
+    key: 0,
+    input: &[Type::Bytes],
+};
+
+/// Everything of a commit that can be made ready before its transaction begins.
+#[derive(Default)]
+pub(crate) struct Ready {
+    pub entities: Rows,
+    links: Rows,
+    keys: Rows,
+    addresses: Rows,
+    guards: Rows,
+    pub ledger: Rows,
+    pub outbox: Rows,
+    positions: Rows,
+    parked: Rows,
+    unparked: Rows,
+    dead_letters: Rows,
+    retried: Rows,
+    rewritten_ledger: Rows,
+    rewritten_parked: Rows,
+    erased_letters: Rows,
+    /// Links that the batch made without having looked the record up.
+    pub blind_links: BTreeMap<RecordKey, EntityId>,
+    /// Keys that the batch changed without having looked them up: entity → has it now.
+    pub blind_keys: BTreeMap<Digest, BTreeMap<EntityId, bool>>,
+}
+
+impl Ready {
+    /// Rows are sorted by their keys wherever two workers may meet, so that they wait for each other instead of
+    /// deadlocking.
+    pub fn of(book: &Book, batch: &Batch) -> Result<Self, Error> {
+        let mut ready = Self::default();
+        let mut dirty: Vec<_> = book.entities.iter().filter(|(_, e)| e.dirty).collect();
+        dirty.sort_unstable_by_key(|(id, _)| **id);
+        for (id, entry) in dirty {
+            ready.entities.push([
+                code::of_kind(id.kind).into(),
+                id.digest.into(),
+                next_version(entry.version)?.into(),
+                entry.state.wake.map(|wake| wake.0).into(),
+                encode("a state", &entry.state)?.into(),
+            ]);
+        }
+        let mut dirty: Vec<_> = book.addresses.iter().filter(|(_, a)| a.dirty).collect();
+        dirty.sort_unstable_by_key(|(id, _)| **id);
+        for (id, row) in dirty {
+            ready.addresses.push([
+                (*id).into(),
+                next_version(row.version)?.into(),
+                encode("consent turns", &row.turns)?.into(),
+            ]);
+        }
+        ready.links(book)?;
+        ready.keys(book)?;
+        ready.out(&book.out)?;
+        ready.batch(batch)?;
+        Ok(ready)
+    }
+
+    fn links(&mut self, book: &Book) -> Result<(), Error> {
+        // The last word on each record.
+        let changed: BTreeMap<&RecordKey, &EntityId> =
+            book.out.links.iter().map(|(r, e)| (r, e)).collect();
+        for (record, entity) in changed {
+            match book.stored.links.get(record) {
+                Some(version) => self.push_link(record, next_version(*version)?, *entity),
+                None => {
+                    self.blind_links.insert(record.clone(), *entity);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn push_link(&mut self, record: &RecordKey, version: i64, entity: EntityId) {
+        self.links.push([
+            record.system.as_str().into(),
+            code::of_object(record.object).into(),
+            escape(&record.id).as_str().into(),
+            version.into(),
+            code::of_kind(entity.kind).into(),
+            entity.digest.into(),
+        ]);
+    }
+
+    fn keys(&mut self, book: &Book) -> Result<(), Error> {
+        let out = &book.out;
+        let mut changed: BTreeMap<Digest, BTreeSet<EntityId>> = BTreeMap::new();
+        for (key, entity) in out.keys_added.iter().chain(&out.keys_removed) {
+            changed.entry(*key).or_default().insert(*entity);
+        }
+        for (key, entities) in changed {
+            let now = book.keys.get(&key);
+            if let Some(version) = book.stored.keys.get(&key) {
+                let holders = code::holders(now.into_iter().flatten());
+                self.keys
+                    .push([key.into(), next_version(*version)?.into(), holders.into()]);
+            } else {
+                let delta = entities
+                    .into_iter()
+                    .map(|entity| (entity, now.is_some_and(|now| now.contains(&entity))));
+                self.blind_keys.insert(key, delta.collect());
+            }
+        }
+        Ok(())
+    }
+
+    fn out(&mut self, out: &Out) -> Result<(), Error> {
+        let guards: BTreeSet<_> = out.guards.iter().collect();
+        for (guard, event) in guards {
+            self.guards.push([
+                guard.system.as_str().into(),
+                guard.field.as_str().into(),
+                guard.window.0.into(),
+                (*event).into(),
+            ]);
+        }
+        for row in &out.ledger {
+            let event = match &row.input {
+                Input::Change(change) => Some(change.event.0.to_vec()),
+                _ => None,
+            };
+            self.ledger.push([
+                code::of_kind(row.entity.kind).into(),
+                row.entity.digest.into(),
+                row.at.0.into(),
+                code::of_input(&row.input).into(),
+                event.into(),
+                code::of_outcome(row.outcome).into(),
+                encode("a ledger row", row)?.into(),
+            ]);
+        }
+        for message in &out.messages {
+            let body = match &message.body {
+                OutBody::Command(body) => serde_json::to_vec(body),
+                OutBody::Golden(body) => serde_json::to_vec(body),
+                OutBody::Decision(body) => serde_json::to_vec(body),
+                OutBody::DeadLetter(body) => serde_json::to_vec(body),
+            };
+            let body = body.map_err(|e| Error::Bug {
+                what: "a message cannot be written as JSON".into(),
+                source: Some(e.into()),
+            })?;
+            let (topic, system) = code::of_topic(message.topic);
+            self.outbox.push([
+                topic.into(),
+                system.into(),
+                escape(&message.key).as_str().into(),
+                message.at.0.into(),
+                message.cause.into(),
+                body.into(),
+            ]);
+        }
+        // Parked twice in one batch: the last word.
+        let parked: BTreeMap<Digest, _> = out.parked.iter().map(|p| (p.id, p)).collect();
+        for (id, parked) in parked {
+            self.parked.push([
+                id.into(),
+                "open".into(),
+                parked.at.0.into(),
+                parked.code.as_str().into(),
+                encode("a parked change", parked)?.into(),
+            ]);
+        }
+        let unparked: BTreeSet<Digest> = out.unparked.iter().copied().collect();
+        for id in unparked {
+            self.unparked.push([id.into()]);
+        }
+        Ok(())
+    }
+
+    fn batch(&mut self, batch: &Batch) -> Result<(), Error> {
+        let positions: BTreeMap<_, _> = batch
+            .positions
+            .iter()
+            .map(|p| ((&p.topic, p.partition, &p.incarnation), p))
+            .collect();
+        if positions.len() != batch.positions.len() {
+            return Err(Error::bug("a batch advances one partition twice"));
+        }
+        for position in positions.values() {
+            self.positions.push([
+                position.topic.as_str().into(),
+                i64::from(position.partition).into(),
+                position.incarnation.as_str().into(),
+                position.next.into(),
+                position.from.unwrap_or(NO_POSITION).into(),
+            ]);
+        }
+        let retried: BTreeSet<Digest> = batch.retried.iter().copied().collect();
+        for id in retried {
+            self.retried.push([id.into()]);
+        }
+        self.erasure(&batch.erasure)?;
+        self.letters(&batch.dead_letters);
+        Ok(())
+    }
+
+    fn erasure(&mut self, erasure: &Erasure) -> Result<(), Error> {
+        for entry in &erasure.ledger {
+            let body = encode("a ledger row", &entry.row)?;
+            self.rewritten_ledger
+                .push([entry.seq.0.into(), body.into()]);
+        }
+        for parked in &erasure.parked {
+            let body = encode("a parked change", parked)?;
+            self.rewritten_parked.push([parked.id.into(), body.into()]);
+        }
+        for id in &erasure.dead_letters {
+            self.erased_letters.push([(*id).into(), Vec::new().into()]);
+        }
+        Ok(())
+    }
+
+    fn letters(&mut self, letters: &[DeadLetter]) {
+        let letters: BTreeMap<Digest, _> = letters.iter().map(|l| (l.id, l)).collect();
+        for (id, letter) in letters {
+            self.dead_letters.push([
+                id.into(),
+                "open".into(),
+                letter.at.0.into(),
+                letter.code.as_str().into(),
+                letter.place.as_str().into(),
+                letter.what.as_str().into(),
+                letter.fix.as_str().into(),
+                letter.system.as_str().into(),
+                letter.format.as_str().into(),
+                letter.object.as_deref().into(),
+                letter.topic.as_str().into(),
+                i64::from(letter.partition).into(),
+                letter.offset.into(),
+                letter.key.clone().into(),
+                letter.payload.clone().into(),
+            ]);
+        }
+    }
+
+    /// Links and keys that the batch wrote without reading are compared with what is stored now.
+    pub async fn look_up_blind(&mut self, conn: &mut Conn<'_>) -> Result<(), Error> {
+        if !self.blind_links.is_empty() {
+            let mut blind = self.blind_links.clone();
+            for row in fetch_links(conn, self.blind_links.keys()).await? {
+                if blind.get(&row.record) != Some(&row.entity) {
+                    return Err(Error::bug(
+                        "a record was linked without being looked up, and is linked elsewhere",
+                    ));
+                }
+                blind.remove(&row.record);
+                self.blind_links.remove(&row.record);
+            }
+            for (record, entity) in blind {
+                self.push_link(&record, 1, entity);
+            }
+        }
+        if !self.blind_keys.is_empty() {
+            let mut blind = self.blind_keys.clone();
+            for row in fetch_keys(conn, self.blind_keys.keys().copied()).await? {
+                let mut holders = row.holders;
+                for (entity, has) in blind.remove(&row.id).unwrap_or_default() {
+                    if has {
+                        holders.insert(entity);
+                    } else {
+                        holders.remove(&entity);
+                    }
+                }
+                self.keys.push([
+                    row.id.into(),
+                    next_version(row.version)?.into(),
+                    code::holders(&holders).into(),
+                ]);
+            }
+            for (key, delta) in blind {
+                let holders = delta.iter().filter(|(_, has)| **has).map(|(e, _)| e);
+                self.keys
+                    .push([key.into(), 1.into(), code::holders(holders).into()]);
+            }
+        }
+        Ok(())
+    }
+
+    pub async fn write(&mut self, conn: &mut Conn<'_>) -> Result<(), Error> {
+        // First what most likely shows that somebody else was faster.
+        for (sql, rows) in [
+            (&PUT_POSITIONS, &mut self.positions),
+            (&PUT_ENTITIES, &mut self.entities),
+            (&PUT_LINKS, &mut self.links),
+            (&PUT_KEYS, &mut self.keys),
+            (&PUT_ADDRESSES, &mut self.addresses),
+            (&PUT_LEDGER, &mut self.ledger),
+            (&PUT_OUTBOX, &mut self.outbox),
+            (&PUT_PARKED, &mut self.parked),
+            (&REWRITE_LEDGER, &mut self.rewritten_ledger),
+            (&REWRITE_PARKED, &mut self.rewritten_parked),
+            (&ERASE_DEAD_LETTERS, &mut self.erased_letters),
+        ] {
+            let rows = std::mem::take(rows);
+            let expected = rows.len() as u64;
+            let written = conn.execute_rows(sql, rows).await?;
+            if written != expected {
+                return Err(Error::Conflict {
+                    table: sql.table,
+                    expected,
+                    written,
+                });
+            }
+        }
+        // Known events again, or already settled by a steward: fewer rows are right here.
+        for (sql, rows) in [
+            (&PUT_GUARDS, &mut self.guards),
+            (&UNPARK, &mut self.unparked),
+            (&RETRIED, &mut self.retried),
+        ] {
+            conn.execute_rows(sql, std::mem::take(rows)).await?;
+        }
+        let letters = std::mem::take(&mut self.dead_letters);
+        conn.execute_rows(&PUT_DEAD_LETTERS, letters).await?;
+        Ok(())
+    }
+}
+
+/// The version that a row read at `version` gets when it is written.
+fn next_version(version: u64) -> Result<i64, Error> {
+    i64::try_from(version)
+        .ok()
+        .and_then(|version| version.checked_add(1))
+        .ok_or_else(|| Error::bug("a row's version is beyond any count of writes"))
+}
+
+fn encode<T: serde::Serialize>(what: &'static str, value: &T) -> Result<Vec<u8>, Error> {
+    blob::encode(value).map_err(|e| Error::Bug {
+        what: format!("{what} cannot be written as a blob").into(),
+        source: Some(e.into()),
+    })
+}
