@@ -44,8 +44,12 @@ pub fn render(
     let written = scribe.write(value)?;
     let (shown, seen) = canonicalise(&Raw::from_json(&written), field_rule, mapped, system);
     let understood = matches!(seen, Seen::Value | Seen::Doubtful) && !shown.is_blank();
-    // What passes an open value map unchanged must not happen to be the label of something else.
-    let faithful = !labelled || shown == *value;
+    let faithful = match (value, &shown) {
+        // Items may be lost to the length, but none may turn into another (one with the separator in it would).
+        (Value::Set(items), Value::Set(shown)) => shown.iter().all(|item| items.contains(item)),
+        // What passes an open value map unchanged must not happen to be the label of something else.
+        _ => !labelled || shown == *value,
+    };
     (understood && faithful).then_some((written, shown))
 }
 

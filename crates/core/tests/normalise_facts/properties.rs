@@ -168,9 +168,11 @@ proptest! {
             prop_assert_eq!(&read, &shown);
             prop_assert!(value.is_blank() == shown.is_blank(), "{:?} would show as {:?}", value, shown);
             prop_assert!(how != Seen::Invalid);
-            // Written again, it stays as it is: a target that keeps what it is given needs no second write.
-            let again = render(&shown, &rule, &to, &target);
-            prop_assert_eq!(again.map(|(_, s)| s), Some(shown), "{:?} from {:?} {:?}", written, value, seen);
+            // Written again, it stays as it is: a target that keeps what it is given needs no second write. (What
+            // fitted before it got its country code may be too long with it; then it is not written again.)
+            if let Some((_, again)) = render(&shown, &rule, &to, &target) {
+                prop_assert_eq!(again, shown, "{:?} from {:?} {:?}", written, value, seen);
+            }
         }
     }
 

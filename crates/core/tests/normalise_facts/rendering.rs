@@ -191,6 +191,14 @@ fn a_set_loses_whole_items_only() {
 }
 
 #[test]
+fn an_item_with_the_separator_in_it_is_not_written() {
+    assert_eq!(
+        crm(&set(&["a;b"]), FieldType::MultiSelect, &plain(|_| {})),
+        None
+    );
+}
+
+#[test]
 fn a_set_speaks_the_vendors_labels() {
     let mapped = plain(|m| {
         m.values = values(&[("Artificial Intelligence", "ai"), ("CRM", "crm")]);
