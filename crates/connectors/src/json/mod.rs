@@ -195,10 +195,18 @@ impl<'a> Reader<'a> {
     /// Moves over characters that stand for themselves.
     fn run(&mut self) {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        self.at += rest
-            .iter()
-            .position(|b| matches!(b, b'"' | b'\\' | 0..0x20))
-            .unwrap_or(rest.len());
+        let (eights, _) = rest.as_chunks::<8>();
+        for eight in eights {
+            let special = special(u64::from_le_bytes(*eight));
+            if special != 0 {
+                self.at += special.trailing_zeros() as usize / 8;
+                return;
+            }
+            self.at += 8;
+        }
+        while matches!(self.byte(), Some(byte) if !matches!(byte, b'"' | b'\\' | 0..0x20)) {
+            self.at += 1;
+        }
     }
 
     fn escape(&mut self) -> Result<char, DecodeError> {
@@ -356,6 +364,19 @@ pub(crate) fn parse(text: &str) -> Result<Node<'_>, DecodeError> {
     let node = reader.node()?;
     reader.end()?;
     Ok(node)
+}
+
+/// Of eight bytes at once: the high bit of the lowest byte that ends a run of plain characters (a quote, a backslash,
+/// a control character) is set, and none below it. Bits above it may be wrong, as borrows carry upwards.
+const fn special(eight: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let quote = eight ^ (ONES * b'"' as u64);
+    let backslash = eight ^ (ONES * b'\\' as u64);
+    let below = eight.wrapping_sub(ONES * 0x20) & !eight;
+    let quote = quote.wrapping_sub(ONES) & !quote;
+    let backslash = backslash.wrapping_sub(ONES) & !backslash;
+    (below | quote | backslash) & HIGHS
 }
 
 /// A name that comes more than once.

@@ -117,7 +117,7 @@ fn activity(node: &Node<'_>, place: &Place<'_>, out: &mut Vec<Item>) -> Result<(
         Some(MERGE_LEADS) => merge(node, &mut change, place)?,
         // A lead is there; the activity tells little of what stands in it.
         Some(NEW_LEAD) => gap = true,
-        Some(CHANGE_DATA_VALUE | CHANGE_SCORE) if change.fields.is_empty() => {
+        Some(CHANGE_DATA_VALUE | CHANGE_SCORE) if node.get("fields").is_none() => {
             let name = node.get("primaryAttributeValue").and_then(Node::text);
             let Some(name) = name.filter(|_| attribute(node, "New Value").is_some()) else {
                 return Err(DecodeError::missing(place, "fields"));
@@ -127,7 +127,8 @@ fn activity(node: &Node<'_>, place: &Place<'_>, out: &mut Vec<Item>) -> Result<(
                 .fields
                 .push(changed(field_name(name), values.0, values.1));
         }
-        _ if !change.fields.is_empty() => {}
+        // A page may list a change of fields that were not asked for: then the list is empty.
+        _ if node.get("fields").is_some() => {}
         kind => {
             change.class = Class::Activity {
                 kind: kind.unwrap_or("activity").into(),

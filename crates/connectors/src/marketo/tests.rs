@@ -117,6 +117,15 @@ fn a_failed_call_is_refused_with_the_vendors_codes() {
 }
 
 #[test]
+fn a_change_of_fields_that_were_not_asked_for_claims_nothing() {
+    let text = r#"{"id":5,"leadId":1,"activityDate":"2023-01-16T23:32:19Z","activityTypeId":13,"fields":[]}"#;
+    let change = change(Marketo, text);
+    assert_eq!((change.class, change.fields.len()), (Class::Delta, 0));
+    let none = text.replace(",\"fields\":[]", "");
+    assert_eq!(refusal(Marketo, &none).code, Code::MissingMember);
+}
+
+#[test]
 fn an_empty_page_says_nothing() {
     assert_eq!(
         items(
