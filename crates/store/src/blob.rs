@@ -44,3 +44,48 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BlobError> {
         Some((&format, _)) => Err(BlobError::Format(format)),
     }
 }
+
+#[cfg(test)]
+#[expect(
+    clippy::needless_update,
+    reason = "a type that gains a field must not stop the samples from compiling"
+)]
+mod golden;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blob_that_ends_early_or_late_or_is_of_another_format_is_refused() -> Result<(), BlobError>
+    {
+        let whole = encode(&("text".to_owned(), 300_u32))?;
+        assert_eq!(decode::<(String, u32)>(&whole)?, ("text".to_owned(), 300));
+        for end in 0..whole.len() {
+            assert!(decode::<(String, u32)>(&whole[..end]).is_err(), "{end}");
+        }
+        let mut late = whole.clone();
+        late.push(0);
+        assert!(matches!(
+            decode::<(String, u32)>(&late),
+            Err(BlobError::Trailing(1))
+        ));
+        let mut newer = whole;
+        newer[0] = FORMAT + 1;
+        assert!(matches!(
+            decode::<(String, u32)>(&newer),
+            Err(BlobError::Format(_))
+        ));
+        Ok(())
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn random_bytes_are_a_value_or_an_error(bytes: Vec<u8>) {
+            let mut bytes = bytes;
+            bytes.insert(0, FORMAT);
+            drop(decode::<baton_core::state::State>(&bytes));
+            drop(decode::<baton_core::book::LedgerRow>(&bytes));
+        }
+    }
+}
