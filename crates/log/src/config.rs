@@ -77,7 +77,7 @@ impl Config {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            max_connections: 512,
+            max_connections: 256,
             max_request_bytes: 32 * 1024 * 1024,
             max_in_flight: 16,
             request_memory: 128 * 1024 * 1024,

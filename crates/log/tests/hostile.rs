@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use baton_log::{Config, Log};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
-use kafka_protocol::messages::{ApiVersionsRequest, FetchRequest};
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::{ApiVersionsRequest, FetchRequest, MetadataRequest};
 use kafka_protocol::protocol::StrBytes;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -94,6 +95,16 @@ async fn a_newer_client_learns_which_versions_there_are() {
     let response = raw.receive::<ApiVersionsRequest>(0);
     assert_eq!(response.error_code, 35);
     assert!(response.api_keys.len() > 20);
+}
+
+#[tokio::test]
+async fn asking_a_thousand_times_in_one_request_is_answered_once() {
+    let running = start().await;
+    create(&running.log, "t", 100, &[]).await;
+    let mut raw = Raw::connect(&running.log);
+    let asked = MetadataRequestTopic::default().with_name(Some(name("t")));
+    let request = MetadataRequest::default().with_topics(Some(vec![asked; 1000]));
+    assert_eq!(raw.ask(&request, 12).topics.len(), 1);
 }
 
 #[tokio::test]

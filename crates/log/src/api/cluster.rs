@@ -1,5 +1,7 @@
 //! What there is: versions, topics, brokers, coordinators. All of it is this one process.
 
+use std::collections::HashSet;
+
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::api_versions_response::{ApiVersion, ApiVersionsResponse};
 use kafka_protocol::messages::describe_cluster_response::{
@@ -15,7 +17,7 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 
-use super::{Client, text};
+use super::{Client, first_time, text};
 use crate::broker::NODE_ID;
 use crate::storage::topic::{Topic, valid_name};
 use crate::wire::versions::APIS;
@@ -49,10 +51,12 @@ pub(super) fn metadata(client: &Client, request: &MetadataRequest, version: i16)
         .topics
         .as_ref()
         .filter(|topics| version > 0 || !topics.is_empty());
+    let mut seen = HashSet::new();
     let topics = match asked {
         None => catalogue.all().iter().map(|t| describe(t)).collect(),
         Some(topics) => topics
             .iter()
+            .filter(|t| first_time(&mut seen, (t.name.clone(), t.topic_id)))
             .map(|asked| match &asked.name {
                 Some(name) => match catalogue.by_name(name) {
                     Some(topic) => describe(&topic),

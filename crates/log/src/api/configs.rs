@@ -1,6 +1,6 @@
 //! Showing and changing settings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::alter_configs_response::{
@@ -19,7 +19,7 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 
-use super::{message, text, topics};
+use super::{first_time, message, text, topics};
 use crate::broker::{Broker, NODE_ID};
 use crate::storage::catalogue::CatalogueError;
 use crate::storage::topic::{Kind, SETTINGS, Setting, SettingError, TopicConfig};
@@ -67,9 +67,11 @@ pub(super) fn source(config: &TopicConfig, setting: &Setting) -> i8 {
 }
 
 pub(super) fn describe(broker: &Broker, request: &DescribeConfigsRequest) -> ResponseKind {
+    let mut seen = HashSet::new();
     let results = request
         .resources
         .iter()
+        .filter(|r| first_time(&mut seen, (r.resource_type, r.resource_name.clone())))
         .map(|asked| {
             let result = DescribeConfigsResult::default()
                 .with_resource_type(asked.resource_type)

@@ -1,5 +1,6 @@
 //! Consumer groups from outside: committed offsets, lists, descriptions, deletion.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use kafka_protocol::error::ResponseError;
@@ -27,7 +28,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 
 use super::members::code;
-use super::text;
+use super::{first_time, text};
 use crate::broker::Broker;
 use crate::groups::group::Group;
 use crate::groups::offsets::{Change, Committed, GroupOffsets};
@@ -117,9 +118,11 @@ pub(super) fn committed(
 ) -> ResponseKind {
     let mut response = OffsetFetchResponse::default();
     if version >= 8 {
+        let mut seen = HashSet::new();
         response.groups = request
             .groups
             .iter()
+            .filter(|g| first_time(&mut seen, g.group_id.clone()))
             .map(|asked| {
                 let offsets = broker.coordinator.committed(&asked.group_id);
                 let topics = match &asked.topics {
@@ -295,9 +298,11 @@ pub(super) fn list(broker: &Broker, request: &ListGroupsRequest) -> ResponseKind
 }
 
 pub(super) fn describe(broker: &Broker, request: DescribeGroupsRequest) -> ResponseKind {
+    let mut seen = HashSet::new();
     let groups = request
         .groups
         .into_iter()
+        .filter(|id| first_time(&mut seen, id.clone()))
         .map(|id| {
             broker
                 .coordinator

@@ -19,6 +19,8 @@ use crate::net::Head;
 
 /// From here on, clients without an id come back with the one they are given.
 const ID_REQUIRED: i16 = 4;
+/// Bytes a member may say about itself, and a leader about all. They are kept in memory.
+const MAX_METADATA: usize = 256 * 1024;
 /// From here on, a leader may be told that nothing needs to be assigned.
 const SKIPS_ASSIGNMENT: i16 = 9;
 
@@ -49,6 +51,11 @@ pub(super) fn join(client: &Client, head: &Head, request: JoinGroupRequest) -> A
     }
     if !coordinator.allows_session_timeout(session_timeout) {
         let error = ResponseError::InvalidSessionTimeout.code();
+        return now(not_joined(version, error, request.member_id));
+    }
+    let said: usize = request.protocols.iter().map(|p| p.metadata.len()).sum();
+    if said > MAX_METADATA {
+        let error = ResponseError::InvalidRequest.code();
         return now(not_joined(version, error, request.member_id));
     }
     let rebalance_timeout = match request.rebalance_timeout_ms {
@@ -128,6 +135,10 @@ fn joined_response(joined: Joined) -> ResponseKind {
 }
 
 pub(super) fn sync(broker: &Broker, request: SyncGroupRequest) -> Answer {
+    let said: usize = request.assignments.iter().map(|a| a.assignment.len()).sum();
+    if said > MAX_METADATA * 4 {
+        return now(not_synced(ResponseError::InvalidRequest.code()));
+    }
     let assignments = request
         .assignments
         .into_iter()

@@ -9,6 +9,7 @@ mod offsets;
 mod produce;
 mod topics;
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -116,6 +117,12 @@ where
         Ok(response) => now(response),
         Err(_) => Answer::Nothing,
     }
+}
+
+/// Whether a key was not seen before. One who asks for the same thing a thousand times in one
+/// request is told once, so that a small request cannot have a huge answer.
+fn first_time<K: std::hash::Hash + Eq>(seen: &mut HashSet<K>, key: K) -> bool {
+    seen.insert(key)
 }
 
 fn text(s: impl Into<String>) -> StrBytes {

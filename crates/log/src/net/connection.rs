@@ -40,6 +40,12 @@ pub(crate) enum Closed {
     Stopping,
 }
 
+impl Closed {
+    pub(super) fn is_our_fault(&self) -> bool {
+        matches!(self, Self::Frame(FrameError::Encode(_)))
+    }
+}
+
 struct Pending {
     head: Head,
     answer: Answer,

@@ -40,6 +40,9 @@ pub(crate) async fn listen(listener: TcpListener, broker: Arc<Broker>, tasks: Ta
                 () = stop.cancelled() => {}
                 ended = connection::serve(stream, peer, broker) => {
                     if let Err(reason) = ended {
+                        if reason.is_our_fault() {
+                            tracing::error!(%peer, reason = &reason as &dyn std::error::Error, "answer not sent; this is a bug of the log");
+                        }
                         tracing::debug!(%peer, reason = &reason as &dyn std::error::Error, "connection closed");
                     }
                 }

@@ -237,7 +237,7 @@ pub(crate) const DESCRIBE_CLUSTER: &[Field] = &[all(BOOL), from(I8, 1)];
 pub(crate) struct Misshapen;
 
 /// Elements of all arrays of one request together. More than any honest client asks for.
-const MAX_ELEMENTS: usize = 200_000;
+const MAX_ELEMENTS: usize = 20_000;
 
 struct Walk<'a> {
     rest: &'a [u8],
