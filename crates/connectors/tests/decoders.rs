@@ -42,11 +42,13 @@ fn all(format: Format, bytes: &[u8]) -> Vec<Item> {
 }
 
 fn refusals(items: &[Item]) -> Vec<&DecodeError> {
-    let refused = |item| match item {
-        &Item::Refused(ref e) => Some(e),
-        Item::Change(_) => None,
-    };
-    items.iter().filter_map(refused).collect()
+    let mut out = Vec::new();
+    for item in items {
+        if let Item::Refused(e) = item {
+            out.push(e);
+        }
+    }
+    out
 }
 
 #[test]
