@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use baton_core::{id::Kind, input::StewardAct};
+use baton_core::id::Kind;
 
 use super::{
     Place, Workspace,
@@ -34,13 +34,17 @@ pub async fn run(place: &Place, args: &Args) -> anyhow::Result<ExitCode> {
         );
     }
     let engine = workspace.engine(store).await?;
-    engine.act(state.id, &StewardAct::Erase).await?;
+    let erased = engine.erase(state.id).await?;
     if place.json {
-        output::json(&serde_json::json!({ "entity": state.id.to_string(), "erased": true }))?;
+        output::json(&serde_json::json!({
+            "entity": state.id.to_string(), "records": state.links.len(), "inputs": erased.inputs,
+            "parked": erased.parked, "dead_letters": erased.dead_letters,
+        }))?;
     } else {
         output::line(format!(
-            "{} was erased; what suppression needs is kept as hashes",
-            state.id
+            "{} was erased: {} inputs of the ledger, {} parked items and {} dead letters lost their values; what \
+             suppression needs is kept as hashes",
+            state.id, erased.inputs, erased.parked, erased.dead_letters
         ))?;
     }
     Ok(ExitCode::SUCCESS)

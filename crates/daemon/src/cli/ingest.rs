@@ -12,14 +12,14 @@ use std::{
 use anyhow::Context as _;
 use baton_config::Secret;
 use baton_connectors::{Payload, split};
-use baton_core::{change::Format, name::Name};
+use baton_core::change::Format;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
-use super::{LogHandle, Place, Workspace, output, status};
+use super::{LogHandle, Place, Workspace, key, output, status};
 use crate::{
     engine::{Tally, header},
     kafka::{Outgoing, Publisher, Reader},
@@ -54,20 +54,7 @@ fn parse_format(text: &str) -> Result<Format, String> {
 pub async fn run(place: &Place, args: Args) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::open(place)?;
     let active = &workspace.active;
-    let system = Name::known(&args.system).filter(|name| active.rules.systems.contains_key(name));
-    let Some(system) = system else {
-        let known: Vec<&str> = active
-            .rules
-            .systems
-            .keys()
-            .map(|name| name.as_str())
-            .collect();
-        anyhow::bail!(
-            "no system is called `{}`; there are {}",
-            output::safe(&args.system),
-            known.join(", ")
-        );
-    };
+    let system = key::system(&active.rules, &args.system)?;
     let topic = active
         .topics
         .names

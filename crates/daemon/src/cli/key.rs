@@ -38,6 +38,8 @@ pub enum NotOne {
         field: String,
         hint: String,
     },
+    #[error("no system is called `{system}`{hint}")]
+    System { system: String, hint: String },
     #[error("`{text}` is no value of the field `{field}`")]
     Value { field: Name, text: String },
 }
@@ -119,11 +121,34 @@ pub fn field(rules: &Rules, kind: Kind, text: &str) -> Result<Name, NotOne> {
     if let Some(name) = Name::known(text).filter(|name| fields.contains_key(name)) {
         return Ok(name);
     }
-    let known: Vec<&str> = fields.keys().map(|name| name.as_str()).collect();
     Err(NotOne::Field {
         kind,
         field: output::safe(text),
-        hint: format!("; there are {}", known.join(", ")),
+        hint: did_you_mean(text, fields.keys().map(|name| name.as_str())),
+    })
+}
+
+/// The nearest of the known names, or all of them where none is near.
+pub fn did_you_mean<'k>(text: &str, known: impl Iterator<Item = &'k str> + Clone) -> String {
+    // A long text is no slip of a name, and the distance is costly then.
+    let near = known
+        .clone()
+        .filter(|_| text.len() <= 60)
+        .map(|name| (strsim::damerau_levenshtein(text, name), name))
+        .filter(|(distance, name)| *distance <= 2.max(name.len() / 3))
+        .min();
+    match near {
+        Some((_, name)) => format!("; did you mean `{name}`?"),
+        None => format!("; there are {}", known.collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// A configured system.
+pub fn system(rules: &Rules, text: &str) -> Result<Name, NotOne> {
+    let found = Name::known(text).filter(|name| rules.systems.contains_key(name));
+    found.ok_or_else(|| NotOne::System {
+        system: output::safe(text),
+        hint: did_you_mean(text, rules.systems.keys().map(|name| name.as_str())),
     })
 }
 
@@ -140,5 +165,23 @@ pub fn canonical(rules: &Rules, kind: Kind, field: Name, text: &str) -> Result<V
     match seen {
         baton_core::change::Seen::Invalid => Err(wrong()),
         _ => Ok(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_answered_with_the_name_that_was_meant() {
+        let known = ["email", "phone"];
+        assert_eq!(
+            did_you_mean("emial", known.into_iter()),
+            "; did you mean `email`?"
+        );
+        assert_eq!(
+            did_you_mean("favourite_colour", known.into_iter()),
+            "; there are email, phone"
+        );
     }
 }

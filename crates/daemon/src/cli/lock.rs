@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use baton_core::{
     id::Kind,
     input::StewardAct,
-    name::Name,
     state::{Lock, LockOn},
     time::Millis,
 };
@@ -73,18 +72,7 @@ pub async fn lock(place: &Place, args: LockArgs) -> anyhow::Result<ExitCode> {
     let field = key::field(rules, args.target.kind, &args.target.field)?;
     let on = match (&args.value, &args.source) {
         (Some(value), _) => LockOn::Value(key::canonical(rules, args.target.kind, field, value)?),
-        (None, Some(source)) => {
-            let system = Name::known(source).filter(|name| rules.systems.contains_key(name));
-            let Some(system) = system else {
-                let known: Vec<&str> = rules.systems.keys().map(|name| name.as_str()).collect();
-                anyhow::bail!(
-                    "no system is called `{}`; there are {}",
-                    output::safe(source),
-                    known.join(", ")
-                );
-            };
-            LockOn::Source(system)
-        }
+        (None, Some(source)) => LockOn::Source(key::system(rules, source)?),
         (None, None) => anyhow::bail!("name a --value or a --source"),
     };
     let lock = Lock {

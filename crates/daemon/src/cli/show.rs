@@ -141,6 +141,8 @@ fn print(state: &State) -> anyhow::Result<()> {
     let rows: Vec<[String; 4]> = state
         .golden
         .iter()
+        // A blank that nobody decided says nothing.
+        .filter(|(_, golden)| golden.decided || !golden.value.is_blank())
         .map(|(name, golden)| {
             [
                 name.to_string(),

@@ -5,10 +5,10 @@ use std::{process::ExitCode, time::Duration};
 use baton_core::name::Name;
 use serde_json::json;
 
-use super::{Place, Workspace, output};
+use super::{Place, Workspace, key, output};
 use crate::{
     daemon::Stop,
-    engine::{Consumed, TopicMap},
+    engine::{Active, Consumed},
     kafka::{Polled, Reader, Start},
 };
 
@@ -43,7 +43,7 @@ enum What {
 
 pub async fn run(place: &Place, args: Args) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::open(place)?;
-    let topics = topics(&workspace.active.topics, &args)?;
+    let topics = topics(&workspace.active, &args)?;
     let log = workspace.log().await?;
     let connection = log.connection.clone();
     let stop = Stop::on_signals()?;
@@ -73,22 +73,11 @@ pub async fn run(place: &Place, args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn topics(map: &TopicMap, args: &Args) -> anyhow::Result<Vec<String>> {
-    let names = &map.names;
+fn topics(active: &Active, args: &Args) -> anyhow::Result<Vec<String>> {
+    let names = &active.topics.names;
     let systems: Vec<Name> = match &args.system {
         None => names.systems.keys().copied().collect(),
-        Some(text) => {
-            let found = Name::known(text).filter(|name| names.systems.contains_key(name));
-            let Some(found) = found else {
-                let known: Vec<&str> = names.systems.keys().map(|name| name.as_str()).collect();
-                anyhow::bail!(
-                    "no system is called `{}`; there are {}",
-                    output::safe(text),
-                    known.join(", ")
-                );
-            };
-            vec![found]
-        }
+        Some(text) => vec![key::system(&active.rules, text)?],
     };
     let of = |pick: fn(&baton_config::SystemTopics) -> &String| -> Vec<String> {
         systems

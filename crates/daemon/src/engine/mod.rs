@@ -3,9 +3,11 @@
 mod acts;
 mod decode;
 mod drive;
+mod erase;
 mod flood;
 pub mod headers;
 mod message;
+mod observe;
 mod pipeline;
 mod places;
 mod relay;

@@ -2,28 +2,28 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, PoisonError},
+    sync::Arc,
     time::Instant,
 };
 
 use baton_core::{
     book::{Book, Item, Needs, OutBody, OutMessage, OutTopic, Settled},
     change::Outcome,
-    id::{Digest, EntityId, Kind},
-    name::Name,
+    id::Digest,
     time::{MINUTE, Millis},
     wire::ResultOutcome,
 };
 use baton_store::{Advance, Batch, Class, DeadLetter};
 
 use super::{
-    Active, Consumed, Engine, EngineError, Lane, Tally, Work,
+    Active, Consumed, Engine, EngineError, Lane, Work,
     decode::{BURIED, Dead, Intake, decode},
     flood::Flood,
     headers,
     message::header,
+    observe::{Effects, RunTallies, answer_name},
 };
-use crate::telemetry::{Metrics, Stage};
+use crate::telemetry::Stage;
 
 /// Transactions tried before giving up on a batch that others keep getting ahead of.
 const ATTEMPTS: u32 = 20;
@@ -139,20 +139,25 @@ impl Engine {
     /// # Errors
     /// As [`Engine::process`].
     pub async fn settle(&self, make: impl Fn() -> Vec<Item>) -> Result<Vec<Settled>, EngineError> {
+        self.settle_with(|| async { Ok((make(), Batch::default())) })
+            .await
+    }
+
+    /// The same with something to write beside. `make` is asked again when somebody else was faster.
+    pub(super) async fn settle_with<F>(
+        &self,
+        make: impl Fn() -> F,
+    ) -> Result<Vec<Settled>, EngineError>
+    where
+        F: Future<Output = Result<(Vec<Item>, Batch), EngineError>>,
+    {
         let mut work = self.work.lock().await;
         let active = self.active();
         for _ in 0..ATTEMPTS {
             let at = self.instant(&mut work, None);
-            let items = make();
+            let (items, batch) = make().await?;
             let done = self
-                .transact(
-                    &active,
-                    items,
-                    Batch::default(),
-                    Vec::new(),
-                    at,
-                    &Traces::default(),
-                )
+                .transact(&active, items, batch, Vec::new(), at, &Traces::default())
                 .await;
             match done {
                 Ok(settled) => return Ok(settled),
@@ -247,6 +252,7 @@ impl Engine {
                 .map(|(_, _, dead)| stored_letter(dead))
                 .collect(),
             retried,
+            ..Batch::default()
         };
         let messages: Vec<OutMessage> = dead
             .iter()
@@ -286,21 +292,6 @@ impl Engine {
         tallies.add_to(self);
         self.observe_batch(batch);
         Ok(report)
-    }
-
-    fn observe_batch(&self, batch: &[Consumed]) {
-        if batch.is_empty() {
-            return;
-        }
-        let now = self.clock.now();
-        #[expect(clippy::cast_precision_loss, reason = "a histogram's sample")]
-        {
-            self.metrics.batch_size.observe(batch.len() as f64);
-            for message in batch {
-                let took = now.since(message.arrival).max(0);
-                self.metrics.event_to_commit.observe(took as f64 / 1_000.0);
-            }
-        }
     }
 
     /// `identify → apply → commit`.
@@ -445,110 +436,6 @@ impl Traces {
     }
 }
 
-/// What a book is about to leave behind, for the metrics.
-struct Effects {
-    decisions: Vec<(Kind, String, String)>,
-    commands: Vec<(Name, &'static str)>,
-    parked: Vec<&'static str>,
-    violations: Vec<(&'static str, u64)>,
-}
-
-impl Effects {
-    fn of(book: &Book) -> Self {
-        let mut effects = Self {
-            decisions: Vec::new(),
-            commands: Vec::new(),
-            parked: book.out.parked.iter().map(|p| p.code.as_str()).collect(),
-            violations: book
-                .out
-                .violations
-                .iter()
-                .map(|(law, count)| (*law, *count))
-                .collect(),
-        };
-        for message in &book.out.messages {
-            match &message.body {
-                OutBody::Decision(decision) => {
-                    let kind = EntityId::parse(&decision.entity).map_or(Kind::Person, |id| id.kind);
-                    effects.decisions.push((
-                        kind,
-                        decision.explanation.field.clone(),
-                        decision.explanation.rule.clone(),
-                    ));
-                }
-                OutBody::Command(command) => {
-                    effects
-                        .commands
-                        .push((command.system, command_name(command.kind)));
-                }
-                OutBody::Golden(_) | OutBody::DeadLetter(_) => {}
-            }
-        }
-        effects
-    }
-
-    fn count(self, metrics: &Metrics) {
-        for (kind, field, rule) in self.decisions {
-            metrics.decided(kind, &field, &rule);
-        }
-        for (system, kind) in self.commands {
-            metrics.commanded(system, kind);
-        }
-        for code in self.parked {
-            metrics.parked(code);
-        }
-        for (law, count) in self.violations {
-            tracing::error!(
-                law,
-                count,
-                "a law was violated; keep the data folder and report it"
-            );
-            metrics.violated(law, count);
-        }
-    }
-}
-
-/// Outcomes by the `ingest` that published the message.
-struct RunTallies<'b> {
-    runs: Vec<Option<&'b str>>,
-    tallies: BTreeMap<&'b str, Tally>,
-}
-
-impl<'b> RunTallies<'b> {
-    fn new(batch: &'b [Consumed]) -> Self {
-        let runs: Vec<Option<&str>> = batch
-            .iter()
-            .map(|message| message.headers.text(header::RUN))
-            .collect();
-        let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
-        for run in runs.iter().flatten() {
-            tallies.entry(run).or_default().messages += 1;
-        }
-        Self { runs, tallies }
-    }
-
-    fn count(&mut self, message: usize, outcome: Outcome) {
-        if let Some(Some(run)) = self.runs.get(message)
-            && let Some(tally) = self.tallies.get_mut(run)
-        {
-            tally.count(outcome);
-        }
-    }
-
-    fn add_to(self, engine: &Engine) {
-        if self.tallies.is_empty() {
-            return;
-        }
-        let mut all = engine
-            .tallies
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        for (run, tally) in &self.tallies {
-            all.add(run, tally);
-        }
-    }
-}
-
 fn positions(advances: &[Advance], batch: &[Consumed]) -> Vec<(Arc<str>, i32, i64)> {
     let mut topics: BTreeMap<&str, &Arc<str>> = BTreeMap::new();
     for message in batch {
@@ -590,27 +477,5 @@ fn dead_letter_message(dead: &Dead, at: Millis) -> OutMessage {
         body: OutBody::DeadLetter(dead.letter.clone()),
         at,
         cause: dead.id,
-    }
-}
-
-const fn answer_name(outcome: ResultOutcome) -> &'static str {
-    match outcome {
-        ResultOutcome::Ok => "ok",
-        ResultOutcome::Refused => "refused",
-        ResultOutcome::NotFound => "not_found",
-        ResultOutcome::Failed => "failed",
-        ResultOutcome::Unknown => "unknown",
-    }
-}
-
-/// A command's kind as it stands on the wire.
-#[must_use]
-pub const fn command_name(kind: baton_core::state::CommandKind) -> &'static str {
-    use baton_core::state::CommandKind;
-    match kind {
-        CommandKind::Update => "update",
-        CommandKind::Create => "create",
-        CommandKind::Delete => "delete",
-        CommandKind::Read => "read",
     }
 }

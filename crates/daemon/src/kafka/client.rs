@@ -31,6 +31,8 @@ impl Connection {
             // With librdkafka's default of 10 s, an outage of one second costs ten.
             .set("reconnect.backoff.max.ms", "500")
             .set("reconnect.backoff.ms", "50")
+            // Small questions and their answers must not wait for each other's acknowledgement.
+            .set("socket.nagle.disable", "true")
             .set("allow.auto.create.topics", "false")
             // A topic that was just created is known soon.
             .set("topic.metadata.refresh.fast.interval.ms", "100");

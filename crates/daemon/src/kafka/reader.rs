@@ -87,29 +87,47 @@ impl Reader {
     /// # Errors
     /// When the log does not answer or a topic does not exist.
     pub fn watermarks(&self) -> Result<BTreeMap<(String, i32), (i64, i64)>, KafkaFault> {
-        let mut marks = BTreeMap::new();
-        for topic in &self.topics {
-            let partitions: Vec<i32> = match self.next.keys().any(|(known, _)| known == topic) {
-                true => self
-                    .next
-                    .keys()
-                    .filter(|(known, _)| known == topic)
-                    .map(|(_, partition)| *partition)
-                    .collect(),
-                false => self.partitions(topic)?,
-            };
-            for partition in partitions {
-                let ends = self
-                    .consumer
-                    .fetch_watermarks(topic, partition, ASK)
-                    .map_err(|source| KafkaFault::Ask {
-                        what: "ends of a partition",
-                        source,
-                    })?;
-                marks.insert((topic.clone(), partition), ends);
+        let (low, high) = (self.offsets(Offset::Beginning)?, self.offsets(Offset::End)?);
+        Ok(high
+            .into_iter()
+            .map(|(key, high)| {
+                let low = low.get(&key).copied().unwrap_or_default();
+                (key, (low, high))
+            })
+            .collect())
+    }
+
+    /// Asks for all partitions at once; one question per partition would make every step of a driver slow.
+    fn offsets(&self, which: Offset) -> Result<Ends, KafkaFault> {
+        let mut wanted = TopicPartitionList::new();
+        if self.next.is_empty() {
+            for topic in &self.topics {
+                for partition in self.partitions(topic)? {
+                    wanted.add_partition(topic, partition);
+                }
+            }
+        } else {
+            for (topic, partition) in self.next.keys() {
+                wanted.add_partition(topic, *partition);
             }
         }
-        Ok(marks)
+        wanted.set_all_offsets(which).map_err(KafkaFault::Setup)?;
+        let ask = |source| KafkaFault::Ask {
+            what: "ends of partitions",
+            source,
+        };
+        let answer = self.consumer.offsets_for_times(wanted, ASK).map_err(ask)?;
+        let mut ends = Ends::new();
+        for partition in answer.elements() {
+            partition.error().map_err(ask)?;
+            let at = match partition.offset() {
+                Offset::Offset(at) => at,
+                // An empty partition has neither a first nor a last message.
+                _ => 0,
+            };
+            ends.insert((partition.topic().to_owned(), partition.partition()), at);
+        }
+        Ok(ends)
     }
 
     /// The ends as they are now.
@@ -117,11 +135,7 @@ impl Reader {
     /// # Errors
     /// As [`Reader::watermarks`].
     pub fn ends(&self) -> Result<Ends, KafkaFault> {
-        Ok(self
-            .watermarks()?
-            .into_iter()
-            .map(|(key, (_, high))| (key, high))
-            .collect())
+        self.offsets(Offset::End)
     }
 
     fn partitions(&self, topic: &str) -> Result<Vec<i32>, KafkaFault> {

@@ -206,7 +206,11 @@ impl Metrics {
         let labels = vec![
             ("kind", kind.as_str().to_owned()),
             ("field", field.to_owned()),
-            ("rule", rule.to_owned()),
+            // The strategy only: its whole description would make a label of a sentence.
+            (
+                "rule",
+                rule.split(':').next().unwrap_or_default().to_owned(),
+            ),
         ];
         self.decisions.get_or_create(&labels).inc();
     }

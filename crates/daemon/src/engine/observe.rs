@@ -1,0 +1,157 @@
+//! What the metrics are told of a transaction once it has happened.
+
+use std::{collections::BTreeMap, sync::PoisonError};
+
+use baton_core::{
+    book::{Book, OutBody},
+    change::Outcome,
+    id::{EntityId, Kind},
+    name::Name,
+    wire::ResultOutcome,
+};
+
+use super::{Consumed, Engine, Tally, message::header};
+use crate::telemetry::Metrics;
+
+impl Engine {
+    pub(super) fn observe_batch(&self, batch: &[Consumed]) {
+        if batch.is_empty() {
+            return;
+        }
+        let now = self.clock.now();
+        #[expect(clippy::cast_precision_loss, reason = "a histogram's sample")]
+        {
+            self.metrics.batch_size.observe(batch.len() as f64);
+            for message in batch {
+                let took = now.since(message.arrival).max(0);
+                self.metrics.event_to_commit.observe(took as f64 / 1_000.0);
+            }
+        }
+    }
+}
+
+/// What a book is about to leave behind, for the metrics.
+pub(super) struct Effects {
+    decisions: Vec<(Kind, String, String)>,
+    commands: Vec<(Name, &'static str)>,
+    parked: Vec<&'static str>,
+    violations: Vec<(&'static str, u64)>,
+}
+
+impl Effects {
+    pub(super) fn of(book: &Book) -> Self {
+        let mut effects = Self {
+            decisions: Vec::new(),
+            commands: Vec::new(),
+            parked: book.out.parked.iter().map(|p| p.code.as_str()).collect(),
+            violations: book
+                .out
+                .violations
+                .iter()
+                .map(|(law, count)| (*law, *count))
+                .collect(),
+        };
+        for message in &book.out.messages {
+            match &message.body {
+                OutBody::Decision(decision) => {
+                    let kind = EntityId::parse(&decision.entity).map_or(Kind::Person, |id| id.kind);
+                    effects.decisions.push((
+                        kind,
+                        decision.explanation.field.clone(),
+                        decision.explanation.rule.clone(),
+                    ));
+                }
+                OutBody::Command(command) => {
+                    effects
+                        .commands
+                        .push((command.system, command_name(command.kind)));
+                }
+                OutBody::Golden(_) | OutBody::DeadLetter(_) => {}
+            }
+        }
+        effects
+    }
+
+    pub(super) fn count(self, metrics: &Metrics) {
+        for (kind, field, rule) in self.decisions {
+            metrics.decided(kind, &field, &rule);
+        }
+        for (system, kind) in self.commands {
+            metrics.commanded(system, kind);
+        }
+        for code in self.parked {
+            metrics.parked(code);
+        }
+        for (law, count) in self.violations {
+            tracing::error!(
+                law,
+                count,
+                "a law was violated; keep the data folder and report it"
+            );
+            metrics.violated(law, count);
+        }
+    }
+}
+
+/// Outcomes by the `ingest` that published the message.
+pub(super) struct RunTallies<'b> {
+    runs: Vec<Option<&'b str>>,
+    tallies: BTreeMap<&'b str, Tally>,
+}
+
+impl<'b> RunTallies<'b> {
+    pub(super) fn new(batch: &'b [Consumed]) -> Self {
+        let runs: Vec<Option<&str>> = batch
+            .iter()
+            .map(|message| message.headers.text(header::RUN))
+            .collect();
+        let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
+        for run in runs.iter().flatten() {
+            tallies.entry(run).or_default().messages += 1;
+        }
+        Self { runs, tallies }
+    }
+
+    pub(super) fn count(&mut self, message: usize, outcome: Outcome) {
+        if let Some(Some(run)) = self.runs.get(message)
+            && let Some(tally) = self.tallies.get_mut(run)
+        {
+            tally.count(outcome);
+        }
+    }
+
+    pub(super) fn add_to(self, engine: &Engine) {
+        if self.tallies.is_empty() {
+            return;
+        }
+        let mut all = engine
+            .tallies
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for (run, tally) in &self.tallies {
+            all.add(run, tally);
+        }
+    }
+}
+
+pub(super) const fn answer_name(outcome: ResultOutcome) -> &'static str {
+    match outcome {
+        ResultOutcome::Ok => "ok",
+        ResultOutcome::Refused => "refused",
+        ResultOutcome::NotFound => "not_found",
+        ResultOutcome::Failed => "failed",
+        ResultOutcome::Unknown => "unknown",
+    }
+}
+
+/// A command's kind as it stands on the wire.
+#[must_use]
+const fn command_name(kind: baton_core::state::CommandKind) -> &'static str {
+    use baton_core::state::CommandKind;
+    match kind {
+        CommandKind::Update => "update",
+        CommandKind::Create => "create",
+        CommandKind::Delete => "delete",
+        CommandKind::Read => "read",
+    }
+}
