@@ -22,6 +22,8 @@ pub(crate) struct Across<'a> {
     pub world: &'a World,
     pub systems: &'a BTreeMap<Name, Lowered>,
     pub places: &'a BTreeMap<Kind, Places>,
+    /// Fields of people that carry a consent.
+    pub consents: &'a BTreeMap<Name, Name>,
 }
 
 impl Across<'_> {
@@ -81,13 +83,12 @@ impl Across<'_> {
         let Some(places) = self.places.get(&kind) else {
             return;
         };
-        let consents: BTreeSet<Name> = self.rules.consents.iter().map(|c| c.field).collect();
         let mut told: BTreeSet<Span> = BTreeSet::new();
         for (field, (policy, span)) in &places.clear {
             if *policy != ClearPolicy::Propagate || !told.insert(*span) {
                 continue;
             }
-            if kind == Kind::Person && consents.contains(field) {
+            if kind == Kind::Person && self.consents.contains_key(field) {
                 problems.report(
                     Code::ClearOfConsent,
                     *span,

@@ -26,6 +26,8 @@ pub(crate) struct Mapped {
     pub max_length: Option<Span>,
     pub required: Option<Span>,
     pub aliases: Vec<String>,
+    /// A system's own, over its vocabulary.
+    pub own: bool,
 }
 
 /// One object of a vocabulary or of a system.
@@ -46,7 +48,7 @@ impl MappedObject {
             certain: true,
             ..Self::default()
         };
-        mapped.overlay(object, table, world, problems);
+        mapped.overlay(object, table, false, world, problems);
         mapped.check_written_once(problems);
         mapped
     }
@@ -62,6 +64,7 @@ impl MappedObject {
                     max_length: None,
                     required: None,
                     aliases: Vec::new(),
+                    own: false,
                 };
                 (name.to_owned(), mapped)
             })
@@ -74,11 +77,12 @@ impl MappedObject {
         }
     }
 
-    /// Adds what `table` says to what is there.
+    /// Adds what `table` says to what is there; `own` if a system says it.
     pub fn overlay(
         &mut self,
         object: Object,
         table: &Table,
+        own: bool,
         world: &World,
         problems: &mut Problems,
     ) {
@@ -112,6 +116,7 @@ impl MappedObject {
                 }
                 _ => match field(object, vendor, entry, world, problems) {
                     Some(mapped) => {
+                        let mapped = Mapped { own, ..mapped };
                         self.fields.insert(vendor.to_owned(), mapped);
                     }
                     None => self.certain = false,
@@ -124,7 +129,8 @@ impl MappedObject {
     pub fn check_written_once(&self, problems: &mut Problems) {
         let mut written: BTreeMap<Name, (&str, Span)> = BTreeMap::new();
         let mut fields: Vec<(&String, &Mapped)> = self.fields.iter().collect();
-        fields.sort_by_key(|(_, mapped)| mapped.key);
+        // What a system adds is what clashes with its vocabulary, not the other way round.
+        fields.sort_by_key(|(_, mapped)| (mapped.own, mapped.key));
         for (vendor, mapped) in fields {
             if mapped.spec.direction == Direction::In {
                 continue;
@@ -229,6 +235,7 @@ fn field(
                 max_length: None,
                 required: None,
                 aliases: Vec::new(),
+                own: false,
             });
         }
         tree::Kind::Table(table) => table,
@@ -250,7 +257,7 @@ fn field(
     spec.max_length = table.int("max_length");
     let place = |key: &str| table.entry(key).map(|e| e.value.span);
     let declared = world.declared(kind, field.as_str()).filter(|d| d.certain);
-    if let Some(declared) = declared {
+    if let Some(declared) = declared.filter(|d| !d.doubted) {
         check_form(table, &spec, declared.kind, problems);
     }
     spec.separator = table
@@ -277,6 +284,7 @@ fn field(
         required: place("required").filter(|_| spec.required),
         spec,
         aliases,
+        own: false,
     })
 }
 
@@ -396,24 +404,26 @@ fn values(
         .filter(|value| !written.contains(*value))
         .map(String::as_str)
         .collect();
-    if let Some(entry) = table.entry("values") {
-        if whole && !lacking.is_empty() && spec.direction != Direction::In && !entry.value.is_bad()
-        {
-            problems
-                .report(
-                    Code::PicklistUnmapped,
-                    entry.key,
-                    format!(
-                        "no vendor value for {} of `{}`",
-                        lacking.join(", "),
-                        spec.field
-                    ),
-                )
-                .fix(format!(
-                    "Add `\"…\" = \"{}\"`, or set direction = \"in\".",
-                    lacking.first().copied().unwrap_or_default()
-                ));
-        }
+    if let Some(entry) = table.entry("values")
+        && whole
+        && !lacking.is_empty()
+        && spec.direction != Direction::In
+        && !entry.value.is_bad()
+    {
+        problems
+            .report(
+                Code::PicklistUnmapped,
+                entry.key,
+                format!(
+                    "no vendor value for {} of `{}`",
+                    lacking.join(", "),
+                    spec.field
+                ),
+            )
+            .fix(format!(
+                "Add `\"…\" = \"{}\"`, or set direction = \"in\".",
+                lacking.first().copied().unwrap_or_default()
+            ));
     }
     map
 }

@@ -17,6 +17,8 @@ pub(crate) struct Declared {
     pub values: Vec<String>,
     /// Nothing about its declaration was wrong.
     pub certain: bool,
+    /// It says no type and its rule needs one, which is reported there.
+    pub doubted: bool,
     /// Computed, so that nobody needs to supply it.
     pub derived: bool,
 }
@@ -160,6 +162,7 @@ fn declare(node: &tree::Node, key: Span, name: &str, problems: &mut Problems) ->
             kind: FieldType::Text,
             values: Vec::new(),
             certain: false,
+            doubted: false,
             derived: false,
         };
     };
@@ -185,6 +188,10 @@ fn declare(node: &tree::Node, key: Span, name: &str, problems: &mut Problems) ->
         certain: !["type", "values"]
             .iter()
             .any(|key| table.get(key).is_some_and(tree::Node::holds_bad)),
+        doubted: match table.text("rule").map(|(word, _)| word) {
+            Some("union" | "counter" | "max" | "min") => !table.has("type"),
+            _ => false,
+        },
         derived: table.table("rule").is_some_and(|rule| rule.has("derived")),
     }
 }

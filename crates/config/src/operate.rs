@@ -267,10 +267,12 @@ fn holds_password(url: &str) -> bool {
 }
 
 fn admin(table: &Table, environment: &Environment, problems: &mut Problems) -> Admin {
-    let mut admin = Admin::default();
-    admin.token = table
-        .get("token")
-        .and_then(|node| secret(node, true, environment, problems));
+    let mut admin = Admin {
+        token: table
+            .get("token")
+            .and_then(|node| secret(node, true, environment, problems)),
+        ..Admin::default()
+    };
     if let Some((text, span)) = table.text("bind") {
         match text.parse::<SocketAddr>() {
             Ok(bind) => {

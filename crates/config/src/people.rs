@@ -106,8 +106,12 @@ fn fields(kind: Kind, nodes: &[Node], world: &World, problems: &mut Problems) ->
     names
 }
 
-/// The consents, by channel.
-pub(crate) fn consents(root: &Table, world: &World, problems: &mut Problems) -> Vec<ConsentRule> {
+/// The consents, by channel, and the fields that carry one: also those of consents that are wrong otherwise.
+pub(crate) fn consents(
+    root: &Table,
+    world: &World,
+    problems: &mut Problems,
+) -> (Vec<ConsentRule>, BTreeMap<Name, Name>) {
     let mut rules = Vec::new();
     let mut taken: BTreeMap<Name, Name> = BTreeMap::new();
     let mut channels: Vec<_> = root.each("consent").collect();
@@ -145,7 +149,7 @@ pub(crate) fn consents(root: &Table, world: &World, problems: &mut Problems) -> 
         }
     }
     rules.sort_by_key(|rule| rule.channel);
-    rules
+    (rules, taken)
 }
 
 fn address(table: &Table, world: &World, problems: &mut Problems) -> Option<Name> {
@@ -211,14 +215,16 @@ fn states(
         .copied()
         .filter(|value| !states.contains_key(*value))
         .collect();
-    if let Some(entry) = table.entry("states") {
-        if whole && !lacking.is_empty() && !entry.value.is_bad() {
-            problems.report(
-                Code::ConsentStates,
-                entry.key,
-                format!("no state for the value {}", lacking.join(", ")),
-            );
-        }
+    if let Some(entry) = table.entry("states")
+        && whole
+        && !lacking.is_empty()
+        && !entry.value.is_bad()
+    {
+        problems.report(
+            Code::ConsentStates,
+            entry.key,
+            format!("no state for the value {}", lacking.join(", ")),
+        );
     }
     states
 }

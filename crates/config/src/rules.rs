@@ -31,8 +31,7 @@ pub(crate) fn read(
     let vocabularies = systems::vocabularies(vocabularies, &world, problems);
     let lowered = systems::read(root, &world, &vocabularies, problems);
     let sends = systems::sends(&lowered);
-    let consents = people::consents(root, &world, problems);
-    let channels = consents.iter().map(|c| (c.field, c.channel)).collect();
+    let (consents, channels) = people::consents(root, &world, problems);
     let entities = Entities {
         world: &world,
         sends: &sends,
@@ -63,6 +62,7 @@ pub(crate) fn read(
         world: &world,
         systems: &lowered,
         places: &places,
+        consents: &channels,
     }
     .check(problems);
     rules

@@ -309,7 +309,7 @@ fn out_of_range(what: &str, least: &str, most: &str, span: Span, problems: &mut 
 }
 
 fn check_list(
-    items: &mut [Node],
+    items: &mut Vec<Node>,
     least: usize,
     shape: &Shape,
     span: Span,
@@ -325,22 +325,23 @@ fn check_list(
         return false;
     }
     let mut seen: Vec<String> = Vec::new();
-    for item in items {
+    items.retain_mut(|item| {
         check(item, shape, problems);
         let Kind::Text(text) = &item.kind else {
-            continue;
+            return true;
         };
-        if seen.contains(text) {
+        let again = seen.contains(text);
+        if again {
             problems.report(
                 Code::DuplicateEntry,
                 item.span,
                 format!("`{text}` stands in this list twice"),
             );
-            item.kind = Kind::Bad;
         } else {
             seen.push(text.clone());
         }
-    }
+        !again
+    });
     true
 }
 

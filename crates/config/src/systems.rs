@@ -129,7 +129,7 @@ fn system(
                 certain: true,
                 ..MappedObject::default()
             });
-            mapped.overlay(object, said, world, problems);
+            mapped.overlay(object, said, true, world, problems);
             mapped.check_written_once(problems);
             objects.insert(object, mapped);
         }

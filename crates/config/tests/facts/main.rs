@@ -1,5 +1,7 @@
 //! Facts about reading, judging and showing a configuration.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 mod base;
 mod examples;
 mod generated;
@@ -8,4 +10,5 @@ mod many;
 mod random;
 mod shipped;
 mod shown;
+mod slips;
 mod syntax;
