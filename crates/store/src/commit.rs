@@ -89,6 +89,8 @@ impl Store {
     /// Afterwards the book is as loaded afresh: nothing dirty, output empty, versions those of the store. It may be
     /// kept for the next batch. After an error it must be dropped: what it holds was not stored.
     ///
+    /// When its future is dropped before it is done, the outcome is unknown too.
+    ///
     /// # Errors
     /// [`Error::Conflict`] if a row changed since the book read it, or a position is not what the batch continued
     /// from: drop the book, read the positions, load and settle again. [`Error::CommitUnknown`] if it may have

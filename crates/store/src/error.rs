@@ -113,19 +113,23 @@ impl Error {
             Self::Transient(source) if !matches!(source, sqlx::Error::Database(_)) => {
                 Self::CommitUnknown(source)
             }
-            Self::Transient(source) if is_sqlite_io(&source) => Self::CommitUnknown(source),
+            Self::Transient(source) if may_have_committed(&source) => Self::CommitUnknown(source),
             other => other,
         }
     }
 }
 
-/// SQLite could not write or sync: what reached the disk is not known.
-fn is_sqlite_io(error: &sqlx::Error) -> bool {
+/// SQLite could not write or sync, so what reached the disk is not known; or PostgreSQL was stopped while it
+/// committed, perhaps when it was only waiting for a replica.
+fn may_have_committed(error: &sqlx::Error) -> bool {
     let Some(code) = error.as_database_error().and_then(|e| e.code()) else {
         return false;
     };
-    // Extended result codes carry the primary one in their low byte; five-character codes are PostgreSQL's.
-    code.len() < 5 && code.parse::<i32>().is_ok_and(|code| code & 0xff == 10)
+    if code.len() == 5 {
+        return code.starts_with("57");
+    }
+    // Extended result codes carry the primary one in their low byte.
+    code.parse::<i32>().is_ok_and(|code| code & 0xff == 10)
 }
 
 impl From<sqlx::Error> for Error {
@@ -218,6 +222,50 @@ impl From<sqlx::migrate::MigrateError> for Error {
                     .into(),
                 source: Some(other.into()),
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_never_came_leaves_a_commit_unknown() {
+        let cut = || sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into());
+        assert_eq!(Error::from(cut()).class(), Class::Transient);
+        assert_eq!(Error::of_commit(cut()).class(), Class::Unknown);
+        let crashed = Error::of_commit(sqlx::Error::WorkerCrashed);
+        assert_eq!(crashed.class(), Class::Unknown);
+        let full = sqlx::Error::Io(std::io::ErrorKind::StorageFull.into());
+        assert_eq!(Error::of_commit(full).class(), Class::Full);
+    }
+
+    #[test]
+    fn codes_of_both_databases_have_the_class_that_says_what_to_do() {
+        for (code, class) in [
+            ("40001", Class::Conflict),
+            ("40P01", Class::Conflict),
+            ("53100", Class::Full),
+            ("57P01", Class::Transient),
+            ("08006", Class::Transient),
+            ("28P01", Class::Misconfigured),
+            ("42P01", Class::Misconfigured),
+            ("3D000", Class::Misconfigured),
+            ("XX001", Class::Corrupt),
+            ("22021", Class::Bug),
+            // SQLITE_BUSY and its extended SQLITE_BUSY_SNAPSHOT, SQLITE_FULL, SQLITE_IOERR_FSYNC …
+            ("5", Class::Transient),
+            ("517", Class::Transient),
+            ("13", Class::Full),
+            ("1034", Class::Transient),
+            ("11", Class::Corrupt),
+            ("26", Class::Corrupt),
+            ("14", Class::Misconfigured),
+            ("8", Class::Misconfigured),
+            ("nonsense", Class::Bug),
+        ] {
+            assert_eq!(class_of_code(code), class, "{code}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::given::*;
 
 on_both! {
+    no_update_is_lost_when_workers_race,
     nothing_is_written_when_an_entity_changed_meanwhile,
     two_who_create_for_one_key_meet,
     two_who_link_one_record_meet,
@@ -175,5 +176,56 @@ async fn a_record_linked_elsewhere_without_being_read_is_a_bug(store: &Store) ->
     link(&mut other, &record("1"), person("b"));
     let result = store.commit(&mut other, &Batch::default()).await;
     assert_eq!(result.unwrap_err().class(), ErrorClass::Bug);
+    Ok(())
+}
+
+async fn no_update_is_lost_when_workers_race(store: &Store) -> Checked {
+    const WORKERS: u64 = 4;
+    const ROUNDS: u64 = 10;
+    async fn work(store: Store, worker: u64) -> Result<u64, Error> {
+        let needs = Needs {
+            links: vec![record("shared")],
+            keys: vec![digest("mail")],
+            ..Needs::default()
+        };
+        let mut conflicts = 0;
+        for round in 0..ROUNDS {
+            loop {
+                let mut book = loaded(&store, &needs).await?;
+                // Whoever is first makes the person, everybody else finds it.
+                let id = book.links.get(&record("shared")).copied();
+                let id = id.unwrap_or_else(|| {
+                    let id = person(&worker.to_string());
+                    link(&mut book, &record("shared"), id);
+                    add_key(&mut book, digest("mail"), id);
+                    id
+                });
+                touch(&mut book, id);
+                let event = format!("{worker} {round}");
+                book.out.ledger.push(ledger_row(id, 1, &event));
+                match store.commit(&mut book, &Batch::default()).await {
+                    Ok(_) => break,
+                    Err(error) if error.class() == ErrorClass::Conflict => conflicts += 1,
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(conflicts)
+    }
+    let workers: Vec<_> = (0..WORKERS)
+        .map(|worker| tokio::spawn(work(store.clone(), worker)))
+        .collect();
+    for worker in workers {
+        worker.await??;
+    }
+    let holders = store.entities_by_key(digest("mail")).await?;
+    assert_eq!(holders.len(), 1);
+    assert_eq!(holders[0].golden_version, WORKERS * ROUNDS);
+    let ledger = store.ledger(holders[0].id, None).await?;
+    assert_eq!(ledger.len() as u64, WORKERS * ROUNDS);
+    assert_eq!(
+        store.ledger_page(LedgerSeq(0), 999).await?.len(),
+        ledger.len()
+    );
     Ok(())
 }
