@@ -5,6 +5,12 @@
 //! therefore listens on loopback unless told otherwise. It runs on threads of its own, so a busy
 //! host process does not make sessions expire, and slow disks do not stall the host.
 //!
+//! As in Kafka, retention goes by the records' own timestamps: a topic fed with old times needs
+//! `retention.ms=-1` or `message.timestamp.type=LogAppendTime` to keep them.
+//!
+//! Each partition keeps one file open, so the limit on open files must exceed partitions and
+//! connections together.
+//!
 //! ```no_run
 //! # async fn example() -> Result<(), baton_log::Error> {
 //! let log = baton_log::Log::open(baton_log::Config::new("data/log")).await?;

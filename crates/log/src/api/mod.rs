@@ -50,6 +50,8 @@ pub(crate) enum Answer {
     Later(Pin<Box<dyn Future<Output = Reply> + Send>>),
     /// The client wants none.
     Nothing,
+    /// None can be given; the connection is closed so that the client does not wait for one.
+    Close,
 }
 
 fn now(response: ResponseKind) -> Answer {
@@ -104,7 +106,7 @@ pub(crate) async fn answer(client: &Client, request: Request) -> Answer {
         Q::DescribeGroups(r) => now(groups::describe(&broker, r)),
         Q::DeleteGroups(r) => later(groups::delete(broker, r)),
         // Only what `wire::versions` lists gets here.
-        _ => Answer::Nothing,
+        _ => Answer::Close,
     }
 }
 
@@ -115,7 +117,7 @@ where
 {
     match tokio::task::spawn_blocking(work).await {
         Ok(response) => now(response),
-        Err(_) => Answer::Nothing,
+        Err(_) => Answer::Close,
     }
 }
 

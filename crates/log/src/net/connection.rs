@@ -38,11 +38,13 @@ pub(crate) enum Closed {
     SlowReader,
     #[error("the log is stopping")]
     Stopping,
+    #[error("the work for a request ended without an answer")]
+    NoAnswer,
 }
 
 impl Closed {
     pub(super) fn is_our_fault(&self) -> bool {
-        matches!(self, Self::Frame(FrameError::Encode(_)))
+        matches!(self, Self::NoAnswer | Self::Frame(FrameError::Encode(_)))
     }
 }
 
@@ -91,8 +93,10 @@ async fn read_requests(
             }
             Parsed::NewerApiVersions(head) => (head, api::newer_api_versions()),
         };
-        if matches!(answer, Answer::Nothing) {
-            continue;
+        match answer {
+            Answer::Nothing => continue,
+            Answer::Close => return Err(Closed::NoAnswer),
+            Answer::Now(_) | Answer::Later(_) => {}
         }
         let pending = Pending {
             head,
@@ -157,7 +161,7 @@ async fn write_answers(
         let reply = match next.answer {
             Answer::Now(response) => api::Reply::from(*response),
             Answer::Later(work) => work.await,
-            Answer::Nothing => continue,
+            Answer::Nothing | Answer::Close => continue,
         };
         if broker.stop.is_cancelled() {
             // What closed partitions answer now would be taken for the truth.
