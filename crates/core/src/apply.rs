@@ -17,8 +17,8 @@ use crate::{
     plan,
     rules::Rules,
     state::{
-        Absorbed, Cell, Event, FieldHistory, Guarded, IntentEnd, Link, LinkStatus, LinkStatusFact,
-        Obs, ReadReason, Ruling, SealedAs, StageFact, State,
+        Absorbed, Cell, Event, Guarded, IntentEnd, Link, LinkStatus, LinkStatusFact, Obs,
+        ReadReason, Ruling, SealedAs, StageFact, State,
     },
     time::Millis,
     wire,
@@ -229,7 +229,7 @@ fn change_in(
     if new_link || relinked || wants_read.is_some() || matches!(change.class, Class::Stage { .. }) {
         return Outcome::Applied;
     }
-    match standing_of(state, change, rules) {
+    match standing_of(state, change, touched, rules) {
         Standing::Current => Outcome::Applied,
         _ if seen_before.iter().any(|first| *first) => Outcome::Applied,
         Standing::Stale => Outcome::Late,
@@ -247,9 +247,15 @@ enum Standing {
     Nothing,
 }
 
-fn standing_of(state: &State, change: &Change, rules: &Rules) -> Standing {
+fn standing_of(
+    state: &State,
+    change: &Change,
+    touched: &BTreeSet<Name>,
+    rules: &Rules,
+) -> Standing {
     let mut standing = Standing::Nothing;
-    for field in &change.fields {
+    // A restatement in its place touches nothing and cannot be a turn.
+    for field in change.fields.iter().filter(|f| touched.contains(&f.field)) {
         let seats = track(state, &change.record, field.field, rules).seats;
         let Some(at) = seats
             .iter()
@@ -344,10 +350,7 @@ fn observe(
         if change.verdicts.beyond.contains(&field.field) {
             continue;
         }
-        let of_field = history
-            .fields
-            .entry(field.field)
-            .or_insert_with(FieldHistory::default);
+        let of_field = history.fields.entry(field.field).or_default();
         firsts.push(of_field.obs.is_empty() && !field.value.is_blank());
         let same =
             |c: &Cell| c.value == field.value && c.seen == field.seen && c.before == field.before;
@@ -971,18 +974,18 @@ fn publish(
         cause,
     };
     let golden = wire::GoldenMessage {
-        entity: state.id.to_string(),
+        entity: state.id,
         kind: state.id.kind,
         version: state.golden_version,
-        at: at.to_string(),
-        rule_version: rules.version.to_string(),
+        at,
+        rule_version: rules.version.clone(),
         fields: state
             .golden
             .iter()
             .filter(|(_, g)| !g.value.is_blank())
-            .map(|(name, g)| (name.to_string(), g.value.to_json()))
+            .map(|(name, g)| (*name, wire::Shown(g.value.clone())))
             .collect(),
-        changed: decided.keys().map(ToString::to_string).collect(),
+        changed: decided.keys().copied().collect(),
         records: state
             .links
             .iter()
@@ -995,9 +998,9 @@ fn publish(
     effects.changed.extend(decided.keys());
     for explanation in decided.into_values() {
         let decision = wire::DecisionMessage {
-            entity: state.id.to_string(),
+            entity: state.id,
             version: state.golden_version,
-            at: at.to_string(),
+            at,
             explanation,
         };
         effects

@@ -1,9 +1,9 @@
 //! Why a value is what it is (L16), for people and for the decisions topic.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use crate::{
-    claim::{Claim, Claims, Eligibility},
+    claim::{Claim, Claims, Eligibility, Why},
     judge::{Subject, field_verdict, subject_of},
     name::Name,
     rules::{OnBlank, Rules, Strategy},
@@ -11,7 +11,7 @@ use crate::{
     strategy::{Court, Verdict},
     time::Millis,
     value::Value,
-    wire::{ClaimView, Explanation, Loser, WrittenView},
+    wire::{ClaimView, Explanation, Loser, Shown, WrittenView},
 };
 
 /// The whole account of one field: winner or contributors, every loser with its reason, and what was written where.
@@ -23,7 +23,15 @@ pub fn explain(state: &State, rules: &Rules, field: Name, at: Millis) -> Option<
         Subject::Field(field) => {
             let rule = entity.fields.get(&field)?;
             let verdict = field_verdict(state, field, rule, rules, at);
-            of_verdict(state, field, 0, &verdict, &rule.strategy, rules)
+            of_verdict(
+                state,
+                field,
+                0,
+                &verdict,
+                &rule.strategy,
+                rules,
+                Detail::Every,
+            )
         }
         Subject::Group(name) => {
             let group = entity.groups.get(&name)?;
@@ -48,15 +56,26 @@ pub fn explain(state: &State, rules: &Rules, field: Name, at: Millis) -> Option<
                 &court.judge(&group.strategy),
                 &group.strategy,
                 rules,
+                Detail::Every,
             )
         }
     };
-    explanation.value = state.golden_value(field).to_json();
+    explanation.value = Shown(state.golden_value(field).clone());
     if let Some(lock) = state.lock(field, at) {
-        explanation.rule = format!("locked by a steward: {}", lock.reason);
+        explanation.rule = format!("locked by a steward: {}", lock.reason).into();
     }
     explanation.written = written(state, field);
     Some(explanation)
+}
+
+/// How many of the losers an account names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Detail {
+    /// Every turn that did not win.
+    Every,
+    /// Only what could have won: not the earlier values of records that have newer ones. Decisions are published
+    /// for every change, and would grow with every edit ever made.
+    Rivals,
 }
 
 /// The account of a verdict just taken, without the deliveries.
@@ -68,6 +87,7 @@ pub fn of_verdict(
     verdict: &Verdict<'_>,
     strategy: &Strategy,
     rules: &Rules,
+    detail: Detail,
 ) -> Explanation {
     let value = verdict.computed.clone().or_else(|| {
         verdict
@@ -77,11 +97,11 @@ pub fn of_verdict(
     });
     let view = |claim: &Claim<'_>| view(claim, member);
     Explanation {
-        field: field.to_string(),
-        value: value.unwrap_or_default().to_json(),
-        stage: state.stages().last().map(|s| s.stage.to_string()),
+        field,
+        value: Shown(value.unwrap_or_default()),
+        stage: state.stages().last().map(|s| s.stage),
         rule: describe(strategy),
-        rule_version: rules.version.to_string(),
+        rule_version: rules.version.clone(),
         winner: verdict
             .winner
             .as_ref()
@@ -91,9 +111,10 @@ pub fn of_verdict(
         losers: verdict
             .losers
             .iter()
+            .filter(|(_, why)| detail == Detail::Every || *why != Why::Superseded)
             .map(|(claim, why)| Loser {
                 claim: view(claim),
-                reason: why.as_str().to_owned(),
+                reason: why.as_str().into(),
             })
             .collect(),
         written: Vec::new(),
@@ -102,17 +123,19 @@ pub fn of_verdict(
 
 fn view(claim: &Claim<'_>, member: usize) -> ClaimView {
     ClaimView {
-        system: claim.record.system.to_string(),
-        object: claim.record.object.to_string(),
-        id: claim.record.id.to_string(),
-        value: claim
-            .content
-            .values()
-            .get(member)
-            .map_or(serde_json::Value::Null, |v| v.to_json()),
-        time: claim.time.to_string(),
-        cause: claim.cause.as_str().to_owned(),
-        event_id: claim.event.to_string(),
+        system: claim.record.system,
+        object: claim.record.object,
+        id: claim.record.id.clone(),
+        value: Shown(
+            claim
+                .content
+                .values()
+                .get(member)
+                .map_or(Value::Blank, |v| (*v).clone()),
+        ),
+        time: claim.time,
+        cause: claim.cause,
+        event_id: claim.event,
     }
 }
 
@@ -132,22 +155,22 @@ fn written(state: &State, field: Name) -> Vec<WrittenView> {
             };
             let value: &Value = written.answered.as_ref().unwrap_or(&written.value);
             views.push(WrittenView {
-                system: record.system.to_string(),
-                object: record.object.to_string(),
-                id: record.id.to_string(),
-                value: value.to_json(),
-                time: intent.sent.to_string(),
-                outcome: outcome.to_owned(),
+                system: record.system,
+                object: record.object,
+                id: record.id.clone(),
+                value: Shown(value.clone()),
+                time: intent.sent,
+                outcome: outcome.into(),
             });
         }
     }
-    views.sort_by(|a, b| a.time.cmp(&b.time));
+    views.sort_by_key(|view| view.time);
     views
 }
 
 /// A strategy in a steward's words.
 #[must_use]
-pub fn describe(strategy: &Strategy) -> String {
+pub fn describe(strategy: &Strategy) -> Cow<'static, str> {
     match strategy {
         Strategy::Priority { sources, on_blank } => {
             let sources: Vec<_> = sources.iter().map(|s| s.as_str()).collect();
@@ -156,9 +179,9 @@ pub fn describe(strategy: &Strategy) -> String {
                 OnBlank::Fallback => ", the next one where it is blank",
                 OnBlank::Hold => ", its last value where it was cleared",
             };
-            format!("priority [{}]{blank}", sources.join(", "))
+            format!("priority [{}]{blank}", sources.join(", ")).into()
         }
-        Strategy::Only { source } => format!("only {source}"),
+        Strategy::Only { source } => format!("only {source}").into(),
         Strategy::Latest => "latest".into(),
         Strategy::Fill => "fill".into(),
         Strategy::First => "first".into(),
@@ -178,10 +201,10 @@ pub fn describe(strategy: &Strategy) -> String {
                     None => write!(text, " then {}", describe(&segment.strategy)),
                 };
             }
-            text
+            text.into()
         }
         Strategy::Manual { .. } => "manual".into(),
         Strategy::Derived(_) => "derived".into(),
-        Strategy::Follow { group } => format!("follow {group}"),
+        Strategy::Follow { group } => format!("follow {group}").into(),
     }
 }

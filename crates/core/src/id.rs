@@ -183,7 +183,14 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        // Ids are written with every message: sixteen formatted writes would cost more than the hash itself.
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 32];
+        for (at, byte) in self.0.iter().enumerate() {
+            text[at * 2] = HEX[usize::from(byte >> 4)];
+            text[at * 2 + 1] = HEX[usize::from(byte & 15)];
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -262,3 +269,22 @@ impl Position {
         }
     }
 }
+
+/// Text in JSON, bytes in stored state: for ids in messages.
+macro_rules! from_text {
+    ($type:ty, $what:literal) => {
+        impl std::str::FromStr for $type {
+            type Err = &'static str;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::parse(text).ok_or($what)
+            }
+        }
+    };
+}
+
+from_text!(Digest, "not 32 hexadecimal digits");
+from_text!(
+    EntityId,
+    "not a Baton id such as person-<32 hexadecimal digits>"
+);
+from_text!(crate::time::Millis, "not an RFC 3339 instant");

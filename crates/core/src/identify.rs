@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     answer::adopt,
     apply::{apply, part_of, take_verdicts},
-    book::{
-        AddressRow, Book, Entry, GuardKey, Item, LedgerRow, Needs, Parked, ParkedCode, Settled,
-    },
+    book::{Book, Entry, GuardKey, Item, LedgerRow, Needs, Parked, ParkedCode, Settled},
     change::{Change, Class, Outcome},
     consent::{address_digest, later_addresses, own_turns},
     effects::Effects,
@@ -887,10 +885,7 @@ fn share_consent(book: &mut Book, entity: EntityId, rules: &Rules, at: Millis) {
             .collect();
         turns.extend(spread);
         for turn in turns {
-            let row = book
-                .addresses
-                .entry(turn.address)
-                .or_insert_with(AddressRow::default);
+            let row = book.addresses.entry(turn.address).or_default();
             if row.turns.insert(turn.clone()) {
                 row.dirty = true;
                 told.insert(turn.address);

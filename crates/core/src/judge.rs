@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use crate::{
     claim::{Claim, Claims, Eligibility, Why},
     consent,
-    explain::of_verdict,
+    explain::{Detail, of_verdict},
     id::RecordKey,
     name::Name,
     rules::{Expr, FieldRule, FieldType, Rules, Strategy},
@@ -58,7 +58,15 @@ pub fn judge(state: &State, subject: Subject, rules: &Rules, at: Millis) -> Judg
             let changed = is_news(state, field, &golden).then(|| {
                 (
                     field,
-                    of_verdict(state, field, 0, &verdict, &rule.strategy, rules),
+                    of_verdict(
+                        state,
+                        field,
+                        0,
+                        &verdict,
+                        &rule.strategy,
+                        rules,
+                        Detail::Rivals,
+                    ),
                 )
             });
             Judgement {
@@ -103,8 +111,15 @@ pub fn judge(state: &State, subject: Subject, rules: &Rules, at: Millis) -> Judg
                     },
                 );
                 if is_news(state, *field, &golden) {
-                    let account =
-                        of_verdict(state, *field, member, &verdict, &group.strategy, rules);
+                    let account = of_verdict(
+                        state,
+                        *field,
+                        member,
+                        &verdict,
+                        &group.strategy,
+                        rules,
+                        Detail::Rivals,
+                    );
                     judgement.changed.push((*field, account));
                 }
                 judgement.golden.push((*field, golden));

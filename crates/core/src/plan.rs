@@ -388,10 +388,10 @@ fn desired(
     Some((golden.value.clone(), shown_as?, vendor))
 }
 
-fn outgoing<'a>(
-    mapping: &'a ObjectMapping,
+fn outgoing(
+    mapping: &ObjectMapping,
     field: Name,
-) -> impl Iterator<Item = (&'a compact_str::CompactString, &'a MappedField)> {
+) -> impl Iterator<Item = (&compact_str::CompactString, &MappedField)> {
     mapping
         .fields
         .iter()
@@ -690,6 +690,10 @@ fn plan_create(
     state.creates.insert(system.name, pending);
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the surroundings of one create, each used once"
+)]
 fn resend_create(
     state: &mut State,
     system: &System,

@@ -1,14 +1,18 @@
 //! Messages on Baton's own topics. Their JSON Schemas are published under `schemas/`.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
+use compact_str::CompactString;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::Object,
+    change::Cause,
+    id::{Digest, EntityId, Kind, Object},
     name::Name,
-    state::{CommandKind, ReadReason},
+    state::{CommandKind, LinkStatus, ReadReason},
+    time::Millis,
+    value::Value,
 };
 
 /// `baton.<system>.commands`: what a target should do. Keyed so that one record's commands stay in order.
@@ -75,25 +79,34 @@ pub enum ResultOutcome {
 /// `baton.golden`: the golden record after a change of it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct GoldenMessage {
-    pub entity: String,
-    pub kind: crate::id::Kind,
+    #[serde(with = "text")]
+    #[schemars(with = "String")]
+    pub entity: EntityId,
+    pub kind: Kind,
     pub version: u64,
-    pub at: String,
-    pub rule_version: String,
+    #[serde(with = "text")]
+    #[schemars(with = "String")]
+    pub at: Millis,
+    #[schemars(with = "String")]
+    pub rule_version: CompactString,
     /// All non-blank golden values.
-    pub fields: BTreeMap<String, serde_json::Value>,
+    pub fields: BTreeMap<Name, Shown>,
     /// Names of the fields that changed with this version.
-    pub changed: Vec<String>,
+    pub changed: Vec<Name>,
     /// `system:object:id` of every record, with its status.
-    pub records: BTreeMap<String, crate::state::LinkStatus>,
+    pub records: BTreeMap<String, LinkStatus>,
 }
 
 /// `baton.decisions`: why a golden value is what it is.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DecisionMessage {
-    pub entity: String,
+    #[serde(with = "text")]
+    #[schemars(with = "String")]
+    pub entity: EntityId,
     pub version: u64,
-    pub at: String,
+    #[serde(with = "text")]
+    #[schemars(with = "String")]
+    pub at: Millis,
     #[serde(flatten)]
     pub explanation: Explanation,
 }
@@ -101,11 +114,12 @@ pub struct DecisionMessage {
 /// The account of one field: also what `baton explain --json` prints.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Explanation {
-    pub field: String,
-    pub value: serde_json::Value,
-    pub stage: Option<String>,
-    pub rule: String,
-    pub rule_version: String,
+    pub field: Name,
+    pub value: Shown,
+    pub stage: Option<Name>,
+    pub rule: Cow<'static, str>,
+    #[schemars(with = "String")]
+    pub rule_version: CompactString,
     pub winner: Option<ClaimView>,
     pub contributors: Vec<ClaimView>,
     pub losers: Vec<Loser>,
@@ -115,30 +129,98 @@ pub struct Explanation {
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ClaimView {
-    pub system: String,
-    pub object: String,
-    pub id: String,
-    pub value: serde_json::Value,
-    pub time: String,
-    pub cause: String,
-    pub event_id: String,
+    pub system: Name,
+    pub object: Object,
+    #[schemars(with = "String")]
+    pub id: CompactString,
+    pub value: Shown,
+    #[serde(with = "text")]
+    #[schemars(with = "String")]
+    pub time: Millis,
+    pub cause: Cause,
+    #[serde(with = "text")]
+    #[schemars(with = "String")]
+    pub event_id: Digest,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Loser {
     #[serde(flatten)]
     pub claim: ClaimView,
-    pub reason: String,
+    pub reason: Cow<'static, str>,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct WrittenView {
-    pub system: String,
-    pub object: String,
-    pub id: String,
-    pub value: serde_json::Value,
-    pub time: String,
-    pub outcome: String,
+    pub system: Name,
+    pub object: Object,
+    #[schemars(with = "String")]
+    pub id: CompactString,
+    pub value: Shown,
+    #[serde(with = "text")]
+    #[schemars(with = "String")]
+    pub time: Millis,
+    pub outcome: Cow<'static, str>,
+}
+
+/// A canonical value in JSON: numbers as numbers, multi-selects as arrays, blanks as null, the rest as text. Reading
+/// it back gives texts where dates and instants were.
+#[derive(Clone, PartialEq, Debug, Default, JsonSchema)]
+pub struct Shown(#[schemars(with = "serde_json::Value")] pub Value);
+
+impl Serialize for Shown {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Value::Blank => serializer.serialize_none(),
+            Value::Bool(yes) => serializer.serialize_bool(*yes),
+            Value::Text(text) => serializer.serialize_str(text),
+            other => other.to_json().serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Shown {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = serde_json::Value::deserialize(deserializer)?;
+        Ok(Self(match &json {
+            serde_json::Value::Null => Value::Blank,
+            serde_json::Value::Bool(yes) => Value::Bool(*yes),
+            serde_json::Value::Number(number) => number
+                .to_string()
+                .parse()
+                .map_or_else(|_| Value::text(&number.to_string()), Value::Number),
+            serde_json::Value::String(text) => Value::text(text),
+            serde_json::Value::Array(items) => Value::Set(
+                items
+                    .iter()
+                    .filter_map(|i| i.as_str())
+                    .map(Into::into)
+                    .collect(),
+            ),
+            other @ serde_json::Value::Object(_) => Value::text(&other.to_string()),
+        }))
+    }
+}
+
+/// Ids and instants as text.
+mod text {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub fn serialize<T: std::fmt::Display, S: Serializer>(
+        value: &T,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+    where
+        T: std::str::FromStr<Err = &'static str>,
+        D: Deserializer<'de>,
+    {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
 }
 
 /// `baton.dead-letters`: what could not be understood, with its reason.

@@ -210,19 +210,19 @@ fn change(book: &mut Book, n: u64, event_number: u64) {
         golden.value = Value::text(&format!("value {event_number}"));
     }
     let golden = &entry.state.golden;
-    let fields: BTreeMap<String, serde_json::Value> = golden
+    let fields: BTreeMap<_, _> = golden
         .iter()
         .take(FIELDS)
-        .map(|(name, golden)| (name.as_str().to_owned(), golden.value.to_json()))
+        .map(|(name, golden)| (*name, wire::Shown(golden.value.clone())))
         .collect();
     let message = wire::GoldenMessage {
-        entity: id.to_string(),
+        entity: id,
         kind: Kind::Person,
         version: entry.state.golden_version,
-        at: "2026-01-01T00:00:00Z".to_owned(),
-        rule_version: "0123456789abcdef".to_owned(),
+        at: Millis(1_767_225_600_000),
+        rule_version: "0123456789abcdef".into(),
         fields,
-        changed: vec!["field_1".to_owned()],
+        changed: vec!["field_1".into()],
         records: BTreeMap::new(),
     };
     for topic in [OutTopic::Golden, OutTopic::Commands("map".into())] {

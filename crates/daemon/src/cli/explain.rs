@@ -121,7 +121,7 @@ fn print(explanation: &Explanation) -> anyhow::Result<()> {
     output::line(format!(
         "{} = {}",
         explanation.field,
-        output::value(&explanation.value)
+        output::value(&explanation.value.0.to_json())
     ))?;
     output::line(format!(
         "  by the rule: {} (rules {}){}",
@@ -158,7 +158,7 @@ fn print(explanation: &Explanation) -> anyhow::Result<()> {
             written.object,
             output::safe(&written.id),
             written.time,
-            output::value(&written.value),
+            output::value(&written.value.0.to_json()),
             written.outcome
         ))?;
     }
@@ -168,11 +168,11 @@ fn print(explanation: &Explanation) -> anyhow::Result<()> {
 fn claim(claim: &ClaimView) -> String {
     format!(
         "{} from {}:{}:{}, {} ({})",
-        output::value(&claim.value),
+        output::value(&claim.value.0.to_json()),
         claim.system,
         claim.object,
         output::safe(&claim.id),
         claim.time,
-        claim.cause
+        claim.cause.as_str()
     )
 }

@@ -103,11 +103,14 @@ pub fn message(key: &str, topic: OutTopic) -> OutMessage {
         topic,
         key: key.into(),
         body: OutBody::Golden(wire::GoldenMessage {
-            entity: key.to_owned(),
+            entity: baton_core::id::EntityId {
+                kind: Kind::Person,
+                digest: digest(key),
+            },
             kind: Kind::Person,
             version: 1,
-            at: "2026-01-01T00:00:00Z".to_owned(),
-            rule_version: "v1".to_owned(),
+            at: Millis(1_767_225_600_000),
+            rule_version: "v1".into(),
             fields: BTreeMap::new(),
             changed: vec![],
             records: BTreeMap::new(),
