@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use baton_core::{
     id::Object,
     name::Name,
-    rules::{Direction, FieldType, MappedField, ObjectMapping},
+    rules::{Direction, FieldType, MappedField, ObjectMapping, Part},
 };
 use compact_str::CompactString;
 
@@ -38,6 +38,7 @@ pub(crate) struct MappedObject {
     pub deleted_field: Option<String>,
     pub actor_field: Option<String>,
     pub fields: BTreeMap<String, Mapped>,
+    pub parts: Vec<(Part, Name)>,
     /// Nothing in it was wrong: what it lacks is lacking.
     pub certain: bool,
 }
@@ -93,6 +94,19 @@ impl MappedObject {
         self.modified_field = text("modified_field").or_else(|| self.modified_field.take());
         self.deleted_field = text("deleted_field").or_else(|| self.deleted_field.take());
         self.actor_field = text("actor_field").or_else(|| self.actor_field.take());
+        for node in table
+            .get("parts")
+            .map(tree::Node::items)
+            .unwrap_or_default()
+        {
+            match node
+                .as_table()
+                .and_then(|t| part(object, t, world, problems))
+            {
+                Some(part) => self.parts.push(part),
+                None => self.certain = false,
+            }
+        }
         if table.get("fields").is_some_and(tree::Node::is_bad) {
             self.certain = false;
         }
@@ -159,11 +173,13 @@ impl MappedObject {
             .values()
             .filter(|m| m.spec.direction != Direction::Out)
             .map(|m| m.spec.field)
+            .chain(self.parts.iter().map(|(_, field)| *field))
             .collect()
     }
 
     pub fn maps(&self, field: Name) -> bool {
         self.fields.values().any(|m| m.spec.field == field)
+            || self.parts.iter().any(|(_, of)| *of == field)
     }
 
     /// As the core wants it; aliases become fields that are only read.
@@ -182,6 +198,13 @@ impl MappedObject {
         for (vendor, mapped) in &self.fields {
             fields.insert(CompactString::from(vendor.as_str()), mapped.spec.clone());
         }
+        for (part, field) in &self.parts {
+            let spec = MappedField {
+                direction: Direction::In,
+                ..MappedField::plain(*field)
+            };
+            fields.insert(part.field.clone(), spec);
+        }
         let compact = |text: &Option<String>| text.as_deref().map(CompactString::from);
         ObjectMapping {
             vendor: self.vendor.as_str().into(),
@@ -190,6 +213,7 @@ impl MappedObject {
             modified_field: compact(&self.modified_field),
             actor_field: compact(&self.actor_field),
             admit: true,
+            parts: self.parts.iter().map(|(part, _)| part.clone()).collect(),
             ..ObjectMapping::default()
         }
     }
@@ -215,6 +239,31 @@ impl MappedObject {
         }
         mapping
     }
+}
+
+/// A row of another table, and the Baton field it holds.
+fn part(
+    object: Object,
+    table: &Table,
+    world: &World,
+    problems: &mut Problems,
+) -> Option<(Part, Name)> {
+    let compact = |key: &str| table.text(key).map(|(text, _)| CompactString::from(text));
+    let (name, span) = table.text("field")?;
+    let field = world.field(object.kind(), name, span, problems)?;
+    let vendor = compact("vendor")?;
+    let part = Part {
+        // No vendor's own name looks like this.
+        field: format!("{vendor}[{field}]").into(),
+        vendor,
+        owner: compact("owner")?,
+        when: table
+            .each("when")
+            .filter_map(|(column, entry)| Some((column.into(), scalar(&entry.value)?.into())))
+            .collect(),
+        value: compact("value")?,
+    };
+    Some((part, field))
 }
 
 fn field(

@@ -193,6 +193,11 @@ pub(crate) static VOCABULARY: TableSpec = table(
     "What a vendor calls its objects and fields.",
     &[
         key(
+            "causes",
+            Shape::Map(Keys::Any, &CAUSE),
+            "The vendor's own words for causes.",
+        ),
+        key(
             "lead",
             Shape::Table(&VOCABULARY_OBJECT),
             "Leads: people who are not in sales yet.",

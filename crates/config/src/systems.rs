@@ -22,7 +22,11 @@ use crate::{
 };
 
 /// What the vendors call things.
-pub(crate) type Vocabularies = BTreeMap<Format, BTreeMap<Object, MappedObject>>;
+#[derive(Default)]
+pub(crate) struct Vocabularies {
+    objects: BTreeMap<Format, BTreeMap<Object, MappedObject>>,
+    causes: BTreeMap<Format, BTreeMap<CompactString, Cause>>,
+}
 
 /// A system with the places a problem may point at.
 pub(crate) struct Lowered {
@@ -37,9 +41,10 @@ pub(crate) fn vocabularies(
     world: &World,
     problems: &mut Problems,
 ) -> Vocabularies {
-    let mut all = Vocabularies::new();
+    let mut all = Vocabularies::default();
     for (format, table) in tables {
-        let objects = all.entry(*format).or_default();
+        all.causes.insert(*format, causes(table, "causes"));
+        let objects = all.objects.entry(*format).or_default();
         for object in Object::ALL {
             if let Some(table) = table.table(object.as_str()) {
                 objects.insert(object, MappedObject::read(object, table, world, problems));
@@ -48,7 +53,7 @@ pub(crate) fn vocabularies(
     }
     // These speak Baton's own language unless a file says otherwise.
     for format in [Format::Baton, Format::Csv, Format::Cloudevents] {
-        let objects = all.entry(format).or_default();
+        let objects = all.objects.entry(format).or_default();
         for object in Object::ALL {
             objects
                 .entry(object)
@@ -105,7 +110,7 @@ fn system(
     problems: &mut Problems,
 ) -> Lowered {
     let format = table.text("format").and_then(|(f, _)| Format::parse(f));
-    let known = format.and_then(|f| vocabularies.get(&f));
+    let known = format.and_then(|f| vocabularies.objects.get(&f));
     let mut certain = format.is_some() && !table.get("objects").is_some_and(Node::is_bad);
     let mut objects: BTreeMap<Object, MappedObject> = BTreeMap::new();
     if table.has("objects") {
@@ -156,15 +161,14 @@ fn lower(
 ) -> System {
     let compact = |key: &str| table.text(key).map(|(text, _)| CompactString::from(text));
     let cause = |key: &str| table.text(key).and_then(|(word, _)| Cause::parse(word));
-    let causes = |key: &str| -> BTreeMap<CompactString, Cause> {
-        table
-            .each(key)
-            .filter_map(|(word, entry)| {
-                let cause = Cause::parse(entry.value.as_text()?)?;
-                Some((word.to_lowercase().into(), cause))
-            })
-            .collect()
-    };
+    // The words of every format are understood, for a payload may be handed over in any; the system's own format
+    // knows better than others, and the system best.
+    let mut words: BTreeMap<CompactString, Cause> = BTreeMap::new();
+    let own_words = format.and_then(|f| vocabularies.causes.get(&f));
+    for more in vocabularies.causes.values().chain(own_words) {
+        words.extend(more.iter().map(|(word, cause)| (word.clone(), *cause)));
+    }
+    words.extend(causes(table, "causes"));
     let mut lowered: BTreeMap<_, _> = objects.iter().map(|(o, m)| (*o, m.lower())).collect();
     for (object, mapping) in &mut lowered {
         let said = table
@@ -185,6 +189,7 @@ fn lower(
             .collect();
     }
     let mut others: BTreeMap<_, BTreeMap<_, _>> = vocabularies
+        .objects
         .iter()
         .map(|(format, objects)| {
             let objects = objects.iter().map(|(o, m)| (*o, m.lower())).collect();
@@ -218,8 +223,8 @@ fn lower(
             .map(|(user, _)| user.into())
             .collect::<BTreeSet<_>>(),
         default_cause: cause("default_cause").unwrap_or_default(),
-        causes: causes("causes"),
-        actor_causes: causes("actors"),
+        causes: words,
+        actor_causes: causes(table, "actors"),
         actor_default: cause("actor_cause"),
         objects: lowered,
         vocabularies: others,
@@ -234,6 +239,17 @@ fn lower(
             _ => DeletePolicy::Flag,
         },
     }
+}
+
+/// Words or users and their causes, case-folded.
+fn causes(table: &Table, key: &str) -> BTreeMap<CompactString, Cause> {
+    table
+        .each(key)
+        .filter_map(|(word, entry)| {
+            let cause = Cause::parse(entry.value.as_text()?)?;
+            Some((word.to_lowercase().into(), cause))
+        })
+        .collect()
 }
 
 fn region(table: &Table, problems: &mut Problems) -> Option<CompactString> {

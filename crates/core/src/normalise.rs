@@ -5,6 +5,7 @@
 
 mod answer;
 mod event;
+mod part;
 mod provenance;
 mod time;
 
@@ -45,17 +46,25 @@ pub struct Refusal {
 ///   tombstone state no values.
 /// - Without a time of its own, a change takes the record's modified stamp where the mapping names one; with a
 ///   sequence only, it takes its arrival; with neither it is untimed. See [`crate::time::Millis::UNTIMED`].
+/// - A row that holds one field of another record ([`crate::rules::Part`]) becomes a change of that record.
 /// - A time later than arrival by more than the allowance is set to arrival and flagged; a date is its first moment
 ///   in the system's zone.
 ///
 /// # Errors
 /// [`Refusal`] with code `unknown-system`, `missing-object`, `unmapped-object` or `missing-id`.
 pub fn normalise(incoming: &Incoming, rules: &Rules) -> Result<Change, Refusal> {
-    let raw = &incoming.raw;
     let system = rules
         .systems
         .get(&incoming.system)
         .ok_or_else(|| unknown_system(incoming.system.as_str()))?;
+    if let Some(whole) = part::of_owner(incoming, system) {
+        return normalise_whole(&whole, rules, system);
+    }
+    normalise_whole(incoming, rules, system)
+}
+
+fn normalise_whole(incoming: &Incoming, rules: &Rules, system: &System) -> Result<Change, Refusal> {
+    let raw = &incoming.raw;
     let (object, mapping) = resolve(system, incoming.format, raw.object.as_deref())?;
     let id = raw.id.trim();
     // An overflow names no record: every record of the object is meant.

@@ -198,6 +198,23 @@ pub struct ObjectMapping {
     pub actor_field: Option<CompactString>,
     /// Claims of records below this are ignored for creation: do not create entities from this direction.
     pub admit: bool,
+    /// Rows of other tables that hold fields of these records.
+    pub parts: Vec<Part>,
+}
+
+/// Rows of another table, each of which holds one field of a record: a party's e-mail address, say.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Part {
+    /// The vendor's name of that table.
+    pub vendor: CompactString,
+    /// Its column with the record's id.
+    pub owner: CompactString,
+    /// Only rows with these values in these columns.
+    pub when: BTreeMap<CompactString, CompactString>,
+    /// Its column with the value.
+    pub value: CompactString,
+    /// Under which of the mapping's `fields` the value is read.
+    pub field: CompactString,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -10,6 +10,25 @@ const ACTOR: &str = "The vendor's field that names who changed the record last."
 const VENDOR: &str = "The vendor's name of the object.";
 const FIELDS: &str = "The vendor's field names and the Baton fields they carry.";
 
+const PARTS: Shape = Shape::List(1, &Shape::Table(&PART));
+const PARTS_DOC: &str = "Other tables whose rows each hold one field of these records.";
+
+static PART: TableSpec = table(
+    "Part",
+    "Rows of another table, each of which holds one field of a record.",
+    &[
+        must("vendor", Shape::Text, "The name of that table."),
+        must("owner", Shape::Text, "Its column with the record's id."),
+        key(
+            "when",
+            Shape::Map(Keys::Any, &Shape::Scalar),
+            "Only rows with these values in these columns.",
+        ),
+        must("value", Shape::Text, "Its column with the value."),
+        must("field", Shape::Text, "The Baton field."),
+    ],
+);
+
 pub(super) static VOCABULARY_OBJECT: TableSpec = table(
     "VocabularyObject",
     "One object of a vendor.",
@@ -18,6 +37,7 @@ pub(super) static VOCABULARY_OBJECT: TableSpec = table(
         key("modified_field", Shape::Text, MODIFIED),
         key("deleted_field", Shape::Text, DELETED),
         key("actor_field", Shape::Text, ACTOR),
+        key("parts", PARTS, PARTS_DOC),
         must("fields", Shape::Map(Keys::Any, &MAPPED), FIELDS),
     ],
 );
@@ -216,6 +236,7 @@ pub(super) static OBJECT: TableSpec = table(
             Shape::List(1, &Shape::Table(&CONDITION)),
             "Only those that satisfy all of these are written here.",
         ),
+        key("parts", PARTS, PARTS_DOC),
         key("fields", Shape::Map(Keys::Any, &OVERRIDE), FIELDS),
     ],
 );

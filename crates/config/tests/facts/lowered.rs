@@ -369,3 +369,63 @@ fn version_is_the_content_of_the_rule_files_alone() {
     assert_eq!(first, other_settings);
     assert_ne!(first, other_rules);
 }
+
+#[test]
+fn a_row_of_another_table_is_a_field_of_its_owner() {
+    use baton_core::{
+        book::Incoming,
+        change::{Class, RawChange},
+        id::{Digest, Position},
+        normalise::normalise,
+        time::Millis,
+        value::Raw,
+    };
+    let rules = rules_with(
+        "[systems.erp]\nformat = \"debezium\"\n[systems.erp.objects.contact]\nvendor = \"party\"\nfields = { name = \"first_name\" }\n\
+         [[systems.erp.objects.contact.parts]]\nvendor = \"mechanism\"\nowner = \"party\"\nwhen = { type = \"email\" }\nvalue = \"value\"\nfield = \"email\"\n",
+    );
+    let row = |kind: &str, class: Class| {
+        let mut raw = RawChange::new("77", class);
+        raw.object = Some("mechanism".into());
+        raw.time = Some(Millis(1_000));
+        raw.push("party", Raw::Number("2".into()));
+        raw.push("type", Raw::text(kind));
+        raw.push("value", Raw::text("Ada@Example.com"));
+        let incoming = Incoming {
+            system: "erp".into(),
+            format: Format::Debezium,
+            raw,
+            position: Position::new(Millis(2_000), 0, 0, 0),
+            index: 0,
+            message: Digest::default(),
+        };
+        normalise(&incoming, &rules).unwrap()
+    };
+    let email = row("email", Class::Event);
+    assert_eq!(email.record.id, "2");
+    assert_eq!(email.class, Class::Event);
+    assert_eq!(email.fields.len(), 1);
+    assert_eq!(email.fields[0].field, Name::new("email"));
+    assert_eq!(email.fields[0].value, Value::text("ada@example.com"));
+    assert_eq!(row("fax", Class::Event).class, Class::Tombstone);
+    assert_eq!(row("email", Class::Delete).class, Class::Tombstone);
+}
+
+#[test]
+fn words_for_causes_come_from_vocabularies_and_the_system_knows_best() {
+    let loaded = load_files(&[
+        (
+            "a.toml",
+            "[systems.crm]\nformat = \"salesforce\"\ncauses = { IMPORT = \"api\" }\n[identity]\nemail = \"email\"\n[person.fields.email]\ntype = \"email\"\n",
+        ),
+        (
+            "vocabularies/hubspot.toml",
+            "[causes]\nIMPORT = \"list_import\"\nCRM_UI = \"manual_edit\"\n",
+        ),
+    ]);
+    assert!(loaded.problems.is_empty(), "{:#?}", loaded.problems);
+    let rules = loaded.rules.unwrap();
+    let causes = &rules.systems[&Name::new("crm")].causes;
+    assert_eq!(causes["import"], Cause::Api);
+    assert_eq!(causes["crm_ui"], Cause::ManualEdit);
+}
