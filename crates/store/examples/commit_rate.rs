@@ -149,7 +149,7 @@ fn field(n: usize) -> String {
 fn create(book: &mut Book, n: u64) {
     let id = person(n);
     let mut state = State::new(id);
-    for f in 0..FIELDS * 3 {
+    for f in 0..FIELDS {
         let golden = Golden {
             value: Value::text(&format!("value {f} of {n}")),
             winner: Some(record(n)),
