@@ -146,8 +146,12 @@ impl Problems {
     ) -> Option<&'a str> {
         let candidates: Vec<&str> = candidates.into_iter().collect();
         let meant = nearest(name, &candidates);
-        self.report(code, span, format!("there is no {what} `{name}`"))
-            .suggest(meant);
+        let message = if what.starts_with("value of") {
+            format!("`{name}` is no {what}")
+        } else {
+            format!("there is no {what} `{name}`")
+        };
+        self.report(code, span, message).suggest(meant);
         let fix = match meant {
             Some(meant) => format!("Did you mean `{meant}`?"),
             None if candidates.is_empty() => format!("No {what} is known here; leave it out."),

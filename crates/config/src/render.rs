@@ -40,7 +40,7 @@ fn one(problem: &Problem, sources: &BTreeMap<String, String>, renderer: &Rendere
         Severity::Warning => Level::WARNING,
     };
     let source = sources.get(&problem.file).map_or("", String::as_str);
-    let (lines, first_line, span) = around(source, problem);
+    let (line, token) = line_of(source, problem);
     let title = level
         .primary_title(problem.message.as_str())
         .id(problem.code);
@@ -48,13 +48,13 @@ fn one(problem: &Problem, sources: &BTreeMap<String, String>, renderer: &Rendere
         .suggestion
         .as_ref()
         .map(|meant| format!("did you mean `{meant}`?"));
-    let mut annotation = AnnotationKind::Primary.span(span);
+    let mut annotation = AnnotationKind::Primary.span(token);
     if let Some(label) = &label {
         annotation = annotation.label(label.as_str());
     }
-    let snippet = Snippet::source(lines)
+    let snippet = Snippet::source(line)
         .path(problem.file.as_str())
-        .line_start(first_line)
+        .line_start(problem.line.max(1))
         .annotation(annotation);
     let report = &[title
         .element(snippet)
@@ -63,34 +63,19 @@ fn one(problem: &Problem, sources: &BTreeMap<String, String>, renderer: &Rendere
     renderer.render(report)
 }
 
-/// The line of the problem with its neighbours, and the token within them.
-fn around<'a>(source: &'a str, problem: &Problem) -> (&'a str, usize, std::ops::Range<usize>) {
+/// The line of the problem, and the token within it.
+fn line_of<'a>(source: &'a str, problem: &Problem) -> (&'a str, std::ops::Range<usize>) {
     let start = problem.span.start.min(source.len());
     let before = source.get(..start).unwrap_or_default();
-    let mut from = before.rfind('\n').map_or(0, |at| at.saturating_add(1));
-    let mut first_line = problem.line;
-    // One line before, which mostly is the table's header or the key above.
-    if from > 0 {
-        let above = source.get(..from.saturating_sub(1)).unwrap_or_default();
-        let above_start = above.rfind('\n').map_or(0, |at| at.saturating_add(1));
-        if !source
-            .get(above_start..from)
-            .unwrap_or_default()
-            .trim()
-            .is_empty()
-        {
-            from = above_start;
-            first_line = first_line.saturating_sub(1);
-        }
-    }
+    let from = before.rfind('\n').map_or(0, |at| at.saturating_add(1));
     let rest = source.get(start..).unwrap_or_default();
     let to = rest
         .find('\n')
         .map_or(source.len(), |at| start.saturating_add(at));
-    let lines = source.get(from..to).unwrap_or_default();
+    let line = source.get(from..to).unwrap_or_default();
     let token_end = problem.span.end.clamp(start, to);
-    let span = start.saturating_sub(from)..token_end.saturating_sub(from);
-    (lines, first_line.max(1), span)
+    let token = start.saturating_sub(from)..token_end.saturating_sub(from);
+    (line, token)
 }
 
 fn count(problems: &[Problem]) -> String {
