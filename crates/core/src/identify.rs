@@ -51,8 +51,14 @@ pub fn needs(book: &Book, items: &[Item], rules: &Rules) -> Needs {
                 need_entity(book, *entity, &mut needs)
             }
             Item::Merge { winner, loser } | Item::Unmerge { winner, loser } => {
-                need_entity(book, *winner, &mut needs);
-                need_entity(book, *loser, &mut needs);
+                for entity in [winner, loser] {
+                    need_entity(book, *entity, &mut needs);
+                    // Their records' links are about to move.
+                    let records = book.entities.get(entity).into_iter();
+                    for record in records.flat_map(|e| e.state.links.keys()) {
+                        need_link(book, record.clone(), &mut needs);
+                    }
+                }
             }
             Item::Resolve { parked, entity } => {
                 if let Some(change) = &parked.change {

@@ -4,6 +4,11 @@
 //! then [`engine::Engine::relay`] publishes what was decided. `baton run` loops over the same functions that a
 //! driver (the demo, a test) steps.
 
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")
+)]
+
 pub mod cli;
 pub mod clock;
 pub mod daemon;

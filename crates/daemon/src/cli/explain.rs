@@ -103,8 +103,7 @@ impl Judged {
             .activations()
             .await?
             .into_iter()
-            .filter(|activation| activation.at <= at)
-            .next_back();
+            .rfind(|activation| activation.at <= at);
         Ok(Self(
             active
                 .filter(|activation| activation.version != now.version.as_str())

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::PoisonError};
 use baton_core::{
     book::{Book, OutBody},
     change::Outcome,
-    id::{EntityId, Kind},
+    id::Kind,
     name::Name,
     wire::ResultOutcome,
 };
@@ -32,7 +32,7 @@ impl Engine {
 
 /// What a book is about to leave behind, for the metrics.
 pub(super) struct Effects {
-    decisions: Vec<(Kind, String, String)>,
+    decisions: Vec<(Kind, Name, String)>,
     commands: Vec<(Name, &'static str)>,
     parked: Vec<&'static str>,
     violations: Vec<(&'static str, u64)>,
@@ -54,11 +54,10 @@ impl Effects {
         for message in &book.out.messages {
             match &message.body {
                 OutBody::Decision(decision) => {
-                    let kind = EntityId::parse(&decision.entity).map_or(Kind::Person, |id| id.kind);
                     effects.decisions.push((
-                        kind,
-                        decision.explanation.field.clone(),
-                        decision.explanation.rule.clone(),
+                        decision.entity.kind,
+                        decision.explanation.field,
+                        decision.explanation.rule.clone().into_owned(),
                     ));
                 }
                 OutBody::Command(command) => {
@@ -74,7 +73,7 @@ impl Effects {
 
     pub(super) fn count(self, metrics: &Metrics) {
         for (kind, field, rule) in self.decisions {
-            metrics.decided(kind, &field, &rule);
+            metrics.decided(kind, field.as_str(), &rule);
         }
         for (system, kind) in self.commands {
             metrics.commanded(system, kind);

@@ -1,10 +1,6 @@
 //! The straight path: `consume → decode → normalise → identify → apply → commit`.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-    time::Instant,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use baton_core::{
     book::{Book, Item, Needs, OutBody, OutMessage, OutTopic, Settled},
@@ -114,7 +110,7 @@ impl Engine {
     /// Settles messages that were read before, without moving any position.
     pub(super) async fn process_again(
         &self,
-        batch: &mut Vec<Consumed>,
+        batch: &mut [Consumed],
         retried: &[Digest],
     ) -> Result<Report, EngineError> {
         let mut work = self.work.lock().await;
@@ -157,7 +153,7 @@ impl Engine {
             let at = self.instant(&mut work, None);
             let (items, batch) = make().await?;
             let done = self
-                .transact(&active, items, batch, Vec::new(), at, &Traces::default())
+                .transact(&active, items, batch, Vec::new(), at, &[])
                 .await;
             match done {
                 Ok(settled) => return Ok(settled),
@@ -226,11 +222,11 @@ impl Engine {
         };
         let mut items = Vec::with_capacity(intakes.len());
         let mut sources = Vec::with_capacity(intakes.len());
+        let mut causes = Vec::with_capacity(intakes.len());
         let mut dead = Vec::new();
-        let mut traces = Traces::default();
         for mut intake in intakes {
             for item in intake.items.drain(..) {
-                traces.note(batch.get(intake.message), &item);
+                causes.push(cause_of(batch.get(intake.message), &item));
                 sources.push((intake.message, intake.input));
                 items.push(item);
             }
@@ -259,7 +255,7 @@ impl Engine {
             .map(|(_, _, dead)| dead_letter_message(dead, at))
             .collect();
         let settled = self
-            .transact(active, items, stored, messages, at, &traces)
+            .transact(active, items, stored, messages, at, &causes)
             .await?;
         work.places.moved(&advances);
 
@@ -302,7 +298,7 @@ impl Engine {
         batch: Batch,
         messages: Vec<OutMessage>,
         at: Millis,
-        traces: &Traces,
+        causes: &[Option<Digest>],
     ) -> Result<Vec<Settled>, EngineError> {
         let mut book = Book::default();
 
@@ -311,13 +307,17 @@ impl Engine {
         self.metrics.stage(Stage::Identify, started.elapsed());
 
         let started = Instant::now();
-        let settled: Vec<Settled> = items
-            .into_iter()
-            .map(|item| book.settle(item, &active.rules, at))
-            .collect();
+        let mut settled = Vec::with_capacity(items.len());
+        for (index, item) in items.into_iter().enumerate() {
+            let before = book.out.messages.len();
+            settled.push(book.settle(item, &active.rules, at));
+            if let Some(Some(cause)) = causes.get(index) {
+                let followed = book.out.messages.iter_mut().skip(before);
+                followed.for_each(|message| message.cause = *cause);
+            }
+        }
         self.metrics.stage(Stage::Apply, started.elapsed());
 
-        traces.carry_on(&mut book.out.messages);
         book.out.messages.extend(messages);
         let effects = Effects::of(&book);
         let started = Instant::now();
@@ -406,34 +406,16 @@ fn stem(
     (kept, flood, stopped)
 }
 
-/// Traces that producers started, by the event that their messages became.
-#[derive(Default)]
-struct Traces(HashMap<Digest, Digest>);
-
-impl Traces {
-    fn note(&mut self, message: Option<&Consumed>, item: &Item) {
-        let Item::Change(change) = item else {
-            return;
-        };
-        if let Some(trace) = message
-            .and_then(|m| m.headers.text(header::TRACE))
-            .and_then(headers::trace_id)
-        {
-            self.0.insert(change.event, trace);
-        }
-    }
-
-    /// What follows from an event stays in its trace.
-    fn carry_on(&self, messages: &mut [OutMessage]) {
-        if self.0.is_empty() {
-            return;
-        }
-        for message in messages {
-            if let Some(trace) = self.0.get(&message.cause) {
-                message.cause = *trace;
-            }
-        }
-    }
+/// What the messages that follow from an item are traced to: the trace that its producer started, else its event.
+fn cause_of(message: Option<&Consumed>, item: &Item) -> Option<Digest> {
+    let started = message
+        .and_then(|m| m.headers.text(header::TRACE))
+        .and_then(headers::trace_id);
+    started.or(match item {
+        Item::Change(change) => Some(change.event),
+        Item::Answer { answer, .. } => Some(answer.command),
+        _ => None,
+    })
 }
 
 fn positions(advances: &[Advance], batch: &[Consumed]) -> Vec<(Arc<str>, i32, i64)> {

@@ -10,6 +10,6 @@ mod topics;
 pub use client::{Connection, KafkaFault};
 pub use consumer::{Control, GroupConsumer, Limits, PositionsOf};
 pub use producer::{Outgoing, Publisher};
-pub use reader::{Ends, Polled, Reader};
+pub use reader::{Ends, Marks, Polled, Reader};
 pub use start::{Found, Start, Stored, start};
 pub use topics::{TopicSpec, ensure};

@@ -24,6 +24,9 @@ use crate::engine::Consumed;
 /// Topic and partition → offset before which to stop.
 pub type Ends = BTreeMap<(String, i32), i64>;
 
+/// Topic and partition → offset of its first message, and of the next one.
+pub type Marks = BTreeMap<(String, i32), (i64, i64)>;
+
 /// How long nothing may come, once a partition's end was seen, before the rest is taken for control marks that no
 /// consumer is shown.
 const QUIET: Duration = Duration::from_secs(1);
@@ -86,7 +89,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the log does not answer or a topic does not exist.
-    pub fn watermarks(&self) -> Result<BTreeMap<(String, i32), (i64, i64)>, KafkaFault> {
+    pub fn watermarks(&self) -> Result<Marks, KafkaFault> {
         let (low, high) = (self.offsets(Offset::Beginning)?, self.offsets(Offset::End)?);
         Ok(high
             .into_iter()
@@ -265,7 +268,7 @@ impl Reader {
 /// The arrival of the message at offset 0 of each partition that still has it.
 pub(super) fn firsts(
     connection: &Connection,
-    marks: &BTreeMap<(String, i32), (i64, i64)>,
+    marks: &Marks,
 ) -> Result<BTreeMap<(String, i32), Millis>, KafkaFault> {
     let mut wanted: Vec<&(String, i32)> = marks
         .iter()

@@ -309,7 +309,19 @@ mod tests {
 
     #[test]
     fn every_metric_of_the_catalogue_is_exposed_under_its_documented_name() {
-        let text = Metrics::default().expose();
+        let metrics = Metrics::default();
+        // A metric with labels is exposed once it has a value.
+        metrics.settled("crm".into(), Outcome::Applied, 1);
+        metrics.answered("crm".into(), "ok", 1);
+        metrics.dead_letter("crm", "malformed-json");
+        metrics.parked("contested");
+        metrics.decided(EntityKind::Person, "title", "latest");
+        metrics.commanded("crm".into(), "update");
+        metrics.published("golden", 1);
+        metrics.set_lag("t", 0, 1);
+        metrics.set_stopped("t", 0, true);
+        metrics.reloaded(true);
+        let text = metrics.expose();
         for spec in CATALOGUE {
             // A counter's family is announced without its `_total`.
             let exposed = spec.exposed();

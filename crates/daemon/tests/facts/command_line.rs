@@ -1,0 +1,121 @@
+//! The `baton` command, run as a process.
+
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+use crate::given::{RULES, contact};
+
+fn baton(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_baton"))
+        .args(args)
+        .args(["--data", "data", "--config", "config"])
+        .current_dir(folder)
+        .env_remove("BATON_LOG")
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("config")).unwrap();
+    std::fs::write(folder.path().join("config/rules.toml"), RULES).unwrap();
+    folder
+}
+
+#[test]
+fn what_was_taken_in_can_be_shown_and_explained() {
+    let folder = folder();
+    let payload = format!(
+        "{}\n{}\n{{ no json\n",
+        contact("c1", 0, r#""email":"ann@example.com","title":"CTO""#),
+        contact("c1", 9, r#""title":"CEO""#),
+    );
+    std::fs::write(folder.path().join("in.jsonl"), payload).unwrap();
+    let done = baton(
+        folder.path(),
+        &["ingest", "--system", "crm", "--wait", "--json", "in.jsonl"],
+    );
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let tally: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(
+        tally,
+        serde_json::json!({
+            "consumed": 3, "applied": 2, "duplicate": 0, "late": 0, "noop": 0, "parked": 0, "dead_lettered": 1,
+        })
+    );
+
+    let shown = baton(
+        folder.path(),
+        &["show", "person", "ANN@example.com", "--json"],
+    );
+    let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(shown["fields"]["title"], "CEO");
+
+    let why = baton(
+        folder.path(),
+        &["explain", "person", "crm:contact:c1", "title", "--json"],
+    );
+    let why: serde_json::Value = serde_json::from_slice(&why.stdout).unwrap();
+    assert_eq!(why["value"], "CEO");
+    assert_eq!(why["winner"]["id"], "c1");
+
+    let letters = baton(folder.path(), &["dead-letters", "list", "--json"]);
+    let letter: serde_json::Value = serde_json::from_slice(&letters.stdout).unwrap();
+    assert_eq!(letter["code"], "malformed-json");
+
+    let tail = baton(
+        folder.path(),
+        &["tail", "golden", "--from-start", "--until-idle", "--json"],
+    );
+    let last: serde_json::Value =
+        serde_json::from_str(text(&tail.stdout).lines().last().unwrap()).unwrap();
+    assert_eq!(last["value"]["kind"], "person");
+}
+
+#[test]
+fn a_second_ingest_of_the_same_file_changes_nothing() {
+    let folder = folder();
+    let payload = contact("c1", 0, r#""email":"ann@example.com""#);
+    std::fs::write(folder.path().join("in.json"), payload).unwrap();
+    let args = ["ingest", "--system", "crm", "--wait", "--json", "in.json"];
+    baton(folder.path(), &args);
+    let again = baton(folder.path(), &args);
+    let tally: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(tally["duplicate"], 1, "{tally}");
+}
+
+#[test]
+fn check_ends_with_0_1_or_2() {
+    let folder = folder();
+    assert_eq!(baton(folder.path(), &["check"]).status.code(), Some(0));
+    let broken = format!("{RULES}\n[person.fields.shoe_size]\ntyp = \"number\"\n");
+    std::fs::write(folder.path().join("config/rules.toml"), broken).unwrap();
+    let found = baton(folder.path(), &["check", "--json"]);
+    assert_eq!(found.status.code(), Some(1));
+    let problems: serde_json::Value = serde_json::from_slice(&found.stdout).unwrap();
+    assert_eq!(problems[0]["suggestion"], "type", "{problems}");
+    std::fs::remove_dir_all(folder.path().join("config")).unwrap();
+    assert_eq!(baton(folder.path(), &["check"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_mistake_is_told_in_words_with_what_to_do() {
+    let folder = folder();
+    std::fs::write(folder.path().join("in.json"), "{}").unwrap();
+    let wrong = baton(folder.path(), &["ingest", "--system", "cmr", "in.json"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(
+        text(&wrong.stderr).contains("did you mean `crm`?"),
+        "{}",
+        text(&wrong.stderr)
+    );
+    let nobody = baton(folder.path(), &["show", "person", "nobody@example.com"]);
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(text(&nobody.stderr).contains("there is no store"));
+}

@@ -1,0 +1,9 @@
+//! Facts about the engine, the loop over the embedded log, and the command line.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod command_line;
+mod given;
+mod log;
+mod pipeline;
+mod stewards;
