@@ -286,6 +286,14 @@ fn survey(
                 found.read.get_or_insert(reason);
                 blocked = true;
             }
+            // Most fields of a record that has just spoken hold golden already: nothing to render.
+            let golden = state.golden.get(member);
+            if group.is_none()
+                && let (Some(golden), Some(believed)) = (golden, seen.believed())
+                && golden.value == *believed
+            {
+                continue;
+            }
             let writable = rule.consent.is_some() || passes;
             let Some(desired) =
                 desired(state, *member, rule, record, system, mapping).filter(|_| writable)
