@@ -21,6 +21,7 @@ use tokio::{
 
 use super::{LogHandle, Place, Workspace, key, output, status};
 use crate::{
+    daemon::RunReport,
     engine::{Tally, header},
     kafka::{Outgoing, Publisher, Reader},
 };
@@ -77,19 +78,19 @@ pub async fn run(place: &Place, args: Args) -> anyhow::Result<ExitCode> {
         args: &args,
         run: &run,
     };
-    let published = load
-        .publish(&Publisher::new(&log.connection)?, &files)
-        .await;
+    let publisher = Publisher::new(&log.connection)?;
+    let published = load.publish(&publisher, &files).await;
     let settled = match published {
         Err(error) => Err(error),
-        Ok(published) if log.is_own() => settle_here(&workspace, &log, &run)
+        Ok(published) if log.is_own() => settle_here(&workspace, &log, &publisher, &run)
             .await
             .map(|tally| (published, Some(tally))),
-        Ok(published) if args.wait => wait(&workspace, log.admin, &run, published)
+        Ok(published) if args.wait => wait(&workspace, log.admin, &topic, &run, published)
             .await
             .map(|tally| (published, Some(tally))),
         Ok(published) => Ok((published, None)),
     };
+    drop(publisher);
     log.close().await?;
     let (published, tally) = settled?;
     told(place, published, tally)
@@ -189,7 +190,12 @@ async fn send(publisher: &Publisher, page: &mut Vec<Outgoing>) -> anyhow::Result
 }
 
 /// Runs the engine for as long as there is something to settle.
-async fn settle_here(workspace: &Workspace, log: &LogHandle, run: &str) -> anyhow::Result<Tally> {
+async fn settle_here(
+    workspace: &Workspace,
+    log: &LogHandle,
+    publisher: &Publisher,
+    run: &str,
+) -> anyhow::Result<Tally> {
     let engine = workspace.engine(workspace.store().await?).await?;
     engine.note_start().await?;
     let connection = log.connection.clone();
@@ -204,7 +210,7 @@ async fn settle_here(workspace: &Workspace, log: &LogHandle, run: &str) -> anyho
     let ends = tokio::task::block_in_place(|| reader.ends())?;
     let report = engine.drain_until(&mut reader, &ends).await?;
     engine.fire_timers().await?;
-    engine.relay_all(&Publisher::new(&log.connection)?).await?;
+    engine.relay_all(publisher).await?;
     engine.store.close().await;
     if let Some((topic, partition, offset)) = report.stopped.first() {
         anyhow::bail!(
@@ -219,6 +225,7 @@ async fn settle_here(workspace: &Workspace, log: &LogHandle, run: &str) -> anyho
 async fn wait(
     workspace: &Workspace,
     admin: Option<SocketAddr>,
+    topic: &str,
     run: &str,
     published: u64,
 ) -> anyhow::Result<Tally> {
@@ -233,9 +240,15 @@ async fn wait(
             .with_context(|| {
                 format!("the messages are published, but the daemon at {admin} cannot be asked")
             })?;
-        let tally: Tally = serde_json::from_slice(&body)?;
-        if tally.messages >= published {
-            return Ok(tally);
+        let report: RunReport = serde_json::from_slice(&body)?;
+        if report.tally.messages >= published {
+            return Ok(report.tally);
+        }
+        if let Some((stopped, partition)) = report.stopped.iter().find(|(name, _)| name == topic) {
+            anyhow::bail!(
+                "too many messages cannot be understood: the daemon stopped {stopped} partition {partition}; \
+                 `baton dead-letters list` tells why"
+            );
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -12,6 +12,7 @@ use axum::{
     routing::{get, post},
 };
 use baton_config::Secret;
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use super::Daemon;
@@ -123,9 +124,24 @@ async fn ready(State(daemon): State<Daemon>) -> Response {
     }
 }
 
-/// Counts of the messages that one `ingest` published, as far as this daemon has settled them.
-async fn run(State(daemon): State<Daemon>, Path(run): Path<String>) -> Json<Tally> {
-    Json(daemon.engine.tally(&run))
+/// What `/runs/{run}` answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RunReport {
+    /// Counts of the messages that one `ingest` published, as far as this daemon has settled them.
+    pub tally: Tally,
+    /// Topics and partitions that settle nothing any more because of a flood of bad messages.
+    pub stopped: Vec<(String, i32)>,
+}
+
+async fn run(State(daemon): State<Daemon>, Path(run): Path<String>) -> Json<RunReport> {
+    let stopped = daemon.engine.stopped().await;
+    Json(RunReport {
+        tally: daemon.engine.tally(&run),
+        stopped: stopped
+            .into_iter()
+            .map(|(topic, partition)| (topic.to_string(), partition))
+            .collect(),
+    })
 }
 
 async fn reload(State(daemon): State<Daemon>) -> Response {

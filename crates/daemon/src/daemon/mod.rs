@@ -25,6 +25,7 @@ use crate::{
     retry,
 };
 
+pub use admin::RunReport;
 pub use stop::Stop;
 
 /// What the roles share.

@@ -61,6 +61,11 @@ impl Flood {
         false
     }
 
+    /// The partitions that are stopped.
+    pub fn stopped(&self) -> impl Iterator<Item = &Partition> {
+        self.stopped.iter()
+    }
+
     /// Lets stopped partitions go on, with a clean sheet. Returns them.
     pub fn resume(&mut self) -> Vec<Partition> {
         self.bad.clear();

@@ -210,6 +210,16 @@ impl Engine {
             .of(run)
     }
 
+    /// Partitions that a flood of bad messages stopped.
+    pub async fn stopped(&self) -> Vec<(Arc<str>, i32)> {
+        let work = self.work.lock().await;
+        work.flood
+            .iter()
+            .flat_map(Flood::stopped)
+            .cloned()
+            .collect()
+    }
+
     /// Lets partitions that a flood of bad messages stopped go on. Returns them.
     pub async fn resume(&self) -> Vec<(Arc<str>, i32)> {
         let mut work = self.work.lock().await;

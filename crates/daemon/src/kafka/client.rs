@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use baton_config::Kafka;
 use rdkafka::{
-    ClientConfig,
+    ClientConfig, ClientContext,
+    config::RDKafkaLogLevel,
+    consumer::ConsumerContext,
     error::{KafkaError, RDKafkaErrorCode},
 };
 
@@ -58,6 +60,50 @@ impl Connection {
             );
         config
     }
+}
+
+/// Tells librdkafka's own words to our log, without crying wolf: it reconnects by itself.
+pub(super) struct Tell;
+
+impl ClientContext for Tell {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, words: &str) {
+        tell(level, facility, words);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tell_error(&error, reason);
+    }
+}
+
+impl ConsumerContext for Tell {}
+
+pub(super) fn tell(level: RDKafkaLogLevel, facility: &str, words: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error
+        | RDKafkaLogLevel::Warning => {
+            tracing::warn!(target: "librdkafka", facility, words, "the client of the log says");
+        }
+        _ => tracing::debug!(target: "librdkafka", facility, words, "the client of the log says"),
+    }
+}
+
+pub(super) fn tell_error(error: &KafkaError, reason: &str) {
+    // The end of a partition is what a reader waits for.
+    if matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::PartitionEOF)
+    ) {
+        return;
+    }
+    tracing::warn!(
+        target: "librdkafka",
+        error = error as &dyn std::error::Error,
+        reason,
+        "trouble with the log"
+    );
 }
 
 /// What went wrong between the daemon and the log.

@@ -11,14 +11,16 @@ use baton_core::time::Millis;
 use rdkafka::{
     Message, Statistics, TopicPartitionList,
     client::ClientContext,
+    config::RDKafkaLogLevel,
     consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance},
+    error::KafkaError,
     message::{BorrowedMessage, Headers as _},
     topic_partition_list::Offset,
 };
 use tokio::sync::mpsc;
 
 use super::{
-    client::{ASK, Connection, KafkaFault},
+    client::{ASK, Connection, KafkaFault, tell, tell_error},
     reader::{firsts, transient},
     start::{Found, Start, Stored, start},
 };
@@ -292,6 +294,14 @@ struct Assigned {
 }
 
 impl ClientContext for Assigned {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, words: &str) {
+        tell(level, facility, words);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tell_error(&error, reason);
+    }
+
     fn stats(&self, statistics: Statistics) {
         for (topic, found) in &statistics.topics {
             for partition in found.partitions.values() {
@@ -363,7 +373,11 @@ impl Assigned {
                     .map_or(Start::Beginning, |s| Start::At(s.next)),
             };
             announce(&key.0, key.1, start);
-            let offset = start.offset().map_or(Offset::Beginning, Offset::Offset);
+            let low = marks.get(&key).map(|(low, _)| *low);
+            let offset = start
+                .offset()
+                .or(low)
+                .map_or(Offset::Beginning, Offset::Offset);
             if let Err(error) = partition.set_offset(offset) {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,

@@ -9,7 +9,7 @@ use rdkafka::{
     producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer},
 };
 
-use super::client::{Connection, KafkaFault};
+use super::client::{Connection, KafkaFault, Tell};
 
 /// One message to publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Outgoing {
 /// Publishes to the log.
 #[derive(Clone)]
 pub struct Publisher {
-    inner: FutureProducer,
+    inner: FutureProducer<Tell>,
 }
 
 impl Publisher {
@@ -41,7 +41,7 @@ impl Publisher {
             .set("compression.type", "lz4")
             .set("message.timeout.ms", "30000")
             .set("queue.buffering.max.kbytes", "65536")
-            .create()
+            .create_with_context(Tell)
             .map_err(KafkaFault::Setup)?;
         Ok(Self { inner })
     }

@@ -15,7 +15,7 @@ use rdkafka::{
 };
 
 use super::{
-    client::{ASK, Connection, KafkaFault},
+    client::{ASK, Connection, KafkaFault, Tell},
     consumer::{announce, consumed},
     start::{Found, Start},
 };
@@ -33,7 +33,7 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// Reads whole topics, all partitions of them.
 pub struct Reader {
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<Tell>,
     topics: Vec<String>,
     names: BTreeMap<String, Arc<str>>,
     /// Next offset of each partition.
@@ -76,7 +76,9 @@ impl Reader {
         let mut config = connection.consumer(8 << 20);
         // It joins no group: the id only has to be there.
         config.set("enable.partition.eof", "true");
-        let consumer: BaseConsumer = config.create().map_err(KafkaFault::Setup)?;
+        let consumer: BaseConsumer<Tell> = config
+            .create_with_context(Tell)
+            .map_err(KafkaFault::Setup)?;
         Ok(Self {
             consumer,
             topics: topics.to_vec(),
@@ -283,7 +285,8 @@ pub(super) fn firsts(
     let mut assignment = TopicPartitionList::new();
     for (topic, partition) in &wanted {
         assignment
-            .add_partition_offset(topic, *partition, Offset::Beginning)
+            // Known to be 0; asking the client for "the beginning" would cost it half a second.
+            .add_partition_offset(topic, *partition, Offset::Offset(0))
             .map_err(KafkaFault::Setup)?;
     }
     reader

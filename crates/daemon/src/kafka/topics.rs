@@ -2,11 +2,10 @@
 
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
-    client::DefaultClientContext,
     error::RDKafkaErrorCode,
 };
 
-use super::client::{ASK, Connection, KafkaFault};
+use super::client::{ASK, Connection, KafkaFault, Tell};
 
 /// A topic that must be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +30,10 @@ pub async fn ensure(
     topics: &[TopicSpec],
     create: bool,
 ) -> Result<(), KafkaFault> {
-    let admin: AdminClient<DefaultClientContext> =
-        connection.client().create().map_err(KafkaFault::Setup)?;
+    let admin: AdminClient<Tell> = connection
+        .client()
+        .create_with_context(Tell)
+        .map_err(KafkaFault::Setup)?;
     let found = known(&admin)?;
     let missing: Vec<&TopicSpec> = topics
         .iter()
@@ -95,9 +96,7 @@ pub async fn ensure(
     Ok(())
 }
 
-fn known(
-    admin: &AdminClient<DefaultClientContext>,
-) -> Result<std::collections::BTreeSet<String>, KafkaFault> {
+fn known(admin: &AdminClient<Tell>) -> Result<std::collections::BTreeSet<String>, KafkaFault> {
     let metadata = admin
         .inner()
         .fetch_metadata(None, ASK)

@@ -119,3 +119,68 @@ fn a_mistake_is_told_in_words_with_what_to_do() {
     assert_eq!(nobody.status.code(), Some(1));
     assert!(text(&nobody.stderr).contains("there is no store"));
 }
+
+/// A daemon on a folder, which is ended when dropped.
+struct Daemon(std::process::Child);
+
+impl Daemon {
+    fn start(folder: &Path) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_baton"))
+            .args(["run", "--data", "data", "--config", "config"])
+            .current_dir(folder)
+            .env("BATON_LOG", "error")
+            .spawn()
+            .unwrap();
+        let mut daemon = Self(child);
+        // It says where it is once it can be reached.
+        while !folder.join("data/daemon.json").is_file() {
+            assert!(daemon.0.try_wait().unwrap().is_none(), "the daemon ended");
+            std::thread::yield_now();
+        }
+        daemon
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.0.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_daemon_settles_what_others_publish_and_knows_it_after_being_killed() {
+    let folder = folder();
+    // Several daemons may run on the machine that tests this.
+    let rules = format!("{RULES}\n[admin]\nbind = \"127.0.0.1:0\"\n");
+    std::fs::write(folder.path().join("config/rules.toml"), rules).unwrap();
+    let payload = contact("c1", 0, r#""email":"ann@example.com""#);
+    std::fs::write(folder.path().join("in.json"), payload).unwrap();
+    let args = ["ingest", "--system", "crm", "--wait", "--json", "in.json"];
+    let outcome = || {
+        let done = baton(folder.path(), &args);
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        let tally: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+        (tally["applied"].clone(), tally["duplicate"].clone())
+    };
+
+    let mut daemon = Daemon::start(folder.path());
+    assert_eq!(outcome(), (1.into(), 0.into()));
+    let second = baton(folder.path(), &["run"]);
+    assert_eq!(second.status.code(), Some(3));
+    assert!(text(&second.stderr).contains("is used by another process"));
+    daemon.0.kill().unwrap();
+    daemon.0.wait().unwrap();
+    std::fs::remove_file(folder.path().join("data/daemon.json")).unwrap();
+
+    let mut daemon = Daemon::start(folder.path());
+    assert_eq!(outcome(), (0.into(), 1.into()));
+    daemon.signal("-TERM");
+    assert!(daemon.0.wait().unwrap().success());
+}
