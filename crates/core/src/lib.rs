@@ -20,6 +20,7 @@ pub mod normalise;
 pub mod order;
 pub mod plan;
 pub mod render;
+pub mod rest;
 pub mod rules;
 pub mod state;
 pub mod strategy;

@@ -234,7 +234,7 @@ fn plan_record(
 }
 
 /// Golden value, canonical value as the target will show it, vendor fields.
-type Desired = (Value, Value, Vec<(String, serde_json::Value)>);
+pub(crate) type Desired = (Value, Value, Vec<(String, serde_json::Value)>);
 
 /// What a look at the pending fields of one record found.
 #[derive(Default)]
@@ -362,7 +362,7 @@ fn survey(
 }
 
 /// Why the record must be read before this field is written, if it must.
-fn needs_reading(seen: &Track<'_>, asked: Option<Millis>) -> Option<ReadReason> {
+pub(crate) fn needs_reading(seen: &Track<'_>, asked: Option<Millis>) -> Option<ReadReason> {
     let newer = |arrival: Millis| asked.is_none_or(|asked| arrival > asked);
     if seen.ambiguous().is_some_and(newer) {
         return Some(ReadReason::Ambiguous);
@@ -373,7 +373,7 @@ fn needs_reading(seen: &Track<'_>, asked: Option<Millis>) -> Option<ReadReason> 
 }
 
 /// What the target should hold for a field; none if it is not managed here or nobody decided it.
-fn desired(
+pub(crate) fn desired(
     state: &State,
     field: Name,
     rule: &FieldRule,
@@ -396,7 +396,7 @@ fn desired(
     Some((golden.value.clone(), shown_as?, vendor))
 }
 
-fn outgoing(
+pub(crate) fn outgoing(
     mapping: &ObjectMapping,
     field: Name,
 ) -> impl Iterator<Item = (&compact_str::CompactString, &MappedField)> {
@@ -407,7 +407,7 @@ fn outgoing(
 }
 
 /// L4: nothing is written to a target whose believed value already equals golden in that target's rendering.
-fn in_sync(seen: &Track<'_>, desired: &Desired, delivery: &Delivery, field: Name) -> bool {
+pub(crate) fn in_sync(seen: &Track<'_>, desired: &Desired, delivery: &Delivery, field: Name) -> bool {
     let (golden, shown, _) = desired;
     let rendered = |value: &Value| {
         value == golden
@@ -535,7 +535,7 @@ fn stop_writing(
     effects.park(state, code, Some(record), Some(field), at, why.to_owned());
 }
 
-fn holds(condition: &Condition, state: &State) -> bool {
+pub(crate) fn holds(condition: &Condition, state: &State) -> bool {
     match condition {
         Condition::Present(field) => !state.golden_value(*field).is_blank(),
         Condition::Equals(field, value) => state.golden_value(*field) == value,

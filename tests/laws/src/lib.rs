@@ -1,1 +1,3 @@
 //! Worlds for the laws: rules, random histories, and the engine in memory.
+
+pub mod closed_loop;
