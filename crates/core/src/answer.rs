@@ -71,7 +71,15 @@ fn answer_create(state: &mut State, answer: &Answer, at: Millis, effects: &mut E
             effects.linked.push(record);
             true
         }
-        (ResultOutcome::Failed | ResultOutcome::Unknown, _) => {
+        (ResultOutcome::Failed, _) => {
+            // It did not happen: it is made anew, under an id of its own.
+            if let Some(create) = state.creates.get_mut(&answer.system) {
+                create.again_at = Some(at.plus(backoff_ms(create.failures)));
+                create.failures = create.failures.saturating_add(1);
+            }
+            false
+        }
+        (ResultOutcome::Unknown, _) => {
             // Sent again under the same id when the wait for an answer is over.
             false
         }

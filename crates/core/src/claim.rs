@@ -351,11 +351,7 @@ fn field_claim<'a>(track: &Track<'a>, seat: &crate::order::Seat<'a>) -> Option<C
         content: Content::One(seat.value),
         time: seat.rho.time,
         floored: seat.rho.floored,
-        seq: if seat.rho.seq == u64::MAX {
-            0
-        } else {
-            seat.rho.seq
-        },
+        seq: seat.rho.seq,
         position: seat.rho.position,
         cause: seat.cause,
         event: seat.rho.event,
@@ -440,11 +436,7 @@ fn tuples<'a>(
             content: Content::Tuple(values),
             time: latest.rho.time,
             floored: latest.rho.floored,
-            seq: if latest.rho.seq == u64::MAX {
-                0
-            } else {
-                latest.rho.seq
-            },
+            seq: latest.rho.seq,
             position: latest.rho.position,
             cause: latest.cause,
             event: latest.rho.event,

@@ -5,7 +5,10 @@ use crate::{
     id::{Digest, Position, RecordKey},
     name::Name,
     rules::Rules,
-    state::{Cell, Delivery, Event, FieldHistory, Intent, IntentEnd, LinkStatus, SealedAs, State},
+    state::{
+        Cell, Delivery, Event, FieldHistory, Intent, IntentEnd, LinkStatus, SealedAs, State,
+        Written,
+    },
     time::Millis,
     value::Value,
 };
@@ -15,11 +18,25 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Rho {
     pub floored: Millis,
+    pub place: Place,
     pub seq: u64,
     pub time: Millis,
     pub position: Position,
     pub own: bool,
     pub event: Digest,
+}
+
+/// Where an observation stands among those of its quantum, before sequence and exact time are looked at.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Place {
+    /// A whole record that restates what stood before the quantum.
+    First,
+    /// By sequence, exact time and arrival.
+    Usual,
+    /// What was found to stand afterwards.
+    Last,
+    /// A read-back.
+    Read,
 }
 
 impl Event {
@@ -28,7 +45,12 @@ impl Event {
         Rho {
             floored: self.time.floor(quantum),
             // A read-back is placed last in the quantum of the record's own stamp.
-            seq: if self.read_back { u64::MAX } else { self.seq },
+            place: if self.read_back {
+                Place::Read
+            } else {
+                Place::Usual
+            },
+            seq: self.seq,
             time: self.time,
             position: self.position,
             own: false,
@@ -68,6 +90,17 @@ pub struct Seat<'a> {
     pub sealed: bool,
 }
 
+impl Seat<'_> {
+    fn is_read_back(&self) -> bool {
+        self.event.is_some_and(|e| e.read_back)
+    }
+
+    /// Part of a statement about the whole record.
+    fn is_whole(&self) -> bool {
+        self.event.is_some_and(|e| !e.delta)
+    }
+}
+
 /// All seats of one field at one record, in ρ.
 #[derive(Debug)]
 pub struct Track<'a> {
@@ -91,12 +124,12 @@ impl<'a> Track<'a> {
         })
     }
 
-    /// The newest arrival among different values in the last quantum that no sequence orders and no read-back has
-    /// settled.
+    /// The newest arrival among different values in the last quantum that no sequence orders. A read-back settles
+    /// what had arrived when it was asked; whoever asks compares.
     #[must_use]
     pub fn ambiguous(&self) -> Option<Millis> {
         let last = self.seats.last()?;
-        if last.rho.seq == u64::MAX || !last.rho.floored.is_timed() {
+        if !last.rho.floored.is_timed() {
             return None;
         }
         let tail = self
@@ -104,15 +137,17 @@ impl<'a> Track<'a> {
             .iter()
             .rev()
             .take_while(|s| s.rho.floored == last.rho.floored);
-        let mut newest = last.rho.position.arrival;
+        let mut newest = None;
         let mut differ = false;
         let mut ordered = true;
         for seat in tail {
             differ |= seat.value != last.value;
             ordered &= seat.rho.seq != 0;
-            newest = newest.max(seat.rho.position.arrival);
+            if !seat.is_read_back() {
+                newest = newest.max(Some(seat.rho.position.arrival));
+            }
         }
-        (differ && !ordered).then_some(newest)
+        newest.filter(|_| differ && !ordered)
     }
 
     /// Whether some seat waits for a read-back to tell a rendering from a claim.
@@ -144,16 +179,21 @@ pub fn track<'a>(
     let written = delivery.is_some_and(|d| d.intents.iter().any(|i| i.fields.contains_key(&field)));
     match delivery {
         Some(delivery) if written => {
-            let echoes = Echoes {
+            let mut echoes = Echoes {
                 delivery,
                 field,
                 rules,
                 skew: skew(rules, record),
+                read: Vec::new(),
             };
-            echoes.mark(&mut seats);
+            echoes.mark(&mut seats, state);
+            arrange(&mut seats);
             assign_roles(&mut seats, state, Some(&echoes), field);
         }
-        _ => assign_roles(&mut seats, state, None, field),
+        _ => {
+            arrange(&mut seats);
+            assign_roles(&mut seats, state, None, field);
+        }
     }
     Track {
         record,
@@ -214,19 +254,78 @@ fn seat_observations<'a>(
     );
 }
 
+/// Puts observations of one quantum that no sequence orders into the order that the statements around them tell: what a
+/// read-back, or the next whole record, shows stood last; what restates the value from before the quantum came first.
+/// See docs/decisions/0001-order-within-a-quantum.md.
+fn arrange(seats: &mut [Seat<'_>]) {
+    let mut from = 0;
+    while from < seats.len() {
+        let floored = seats[from].rho.floored;
+        let count = seats[from..]
+            .iter()
+            .take_while(|s| s.rho.floored == floored)
+            .count();
+        arrange_quantum(seats, from, from + count);
+        from += count;
+    }
+}
+
+fn arrange_quantum(seats: &mut [Seat<'_>], from: usize, end: usize) {
+    let told = from
+        + seats[from..end]
+            .iter()
+            .take_while(|s| !s.is_read_back())
+            .count();
+    let tail = &seats[from..told];
+    let Some(first) = tail.first() else { return };
+    let unordered = tail.iter().all(|s| s.rho.seq == 0 && !s.sealed);
+    if !unordered || !first.rho.floored.is_timed() || tail.iter().all(|s| s.value == first.value) {
+        return;
+    }
+    let before = seats[..from]
+        .iter()
+        .rfind(|s| !s.seen.claims_nothing())
+        .map_or(&BLANK, |s| s.value);
+    let read = seats[told..end].last().or_else(|| seats.get(end).filter(|s| s.is_read_back()));
+    let mut foreign = tail.iter().filter(|s| s.event.is_some());
+    let moment = foreign.next().map(|s| s.rho.time);
+    // Exact times order what they can.
+    let one_moment = foreign.all(|s| Some(s.rho.time) == moment);
+    let next = seats.get(end).map_or(&[][..], |next| {
+        let count = seats[end..]
+            .iter()
+            .take_while(|s| s.rho.floored == next.rho.floored)
+            .count();
+        &seats[end..end + count]
+    });
+    let after = read.map(|s| s.value).or_else(|| {
+        next.iter()
+            .filter(|s| one_moment && s.is_whole() && !s.seen.claims_nothing())
+            .map(|s| s.value)
+            .find(|value| tail.iter().any(|s| s.value == *value))
+    });
+    for seat in &mut seats[from..told] {
+        if after == Some(seat.value) {
+            seat.rho.place = Place::Last;
+        } else if one_moment && seat.is_whole() && seat.value == before {
+            seat.rho.place = Place::First;
+        }
+    }
+    seats[from..told].sort_by_key(|s| s.rho);
+}
+
 /// Walks the seats in ρ and tells turns from restatements.
 fn assign_roles<'a>(
     seats: &mut [Seat<'a>],
     state: &State,
     echoes: Option<&Echoes<'a>>,
     field: Name,
-) {
+) -> Explained {
     let mut before: Option<&Value> = None;
     let mut meant: Option<&'a Value> = None;
     // The turn that a reading found and that an event may still take over.
     let mut found_by_reading: Option<usize> = None;
-    // An intent explains one run of equal values: which run that is.
-    let mut explained: Vec<(u32, usize)> = Vec::new();
+    let mut explained = Explained::default();
     let mut run = 0_usize;
     for at in 0..seats.len() {
         let seat = seats[at].clone();
@@ -243,10 +342,17 @@ fn assign_roles<'a>(
             _ if !differs => Role::Same,
             _ => Role::Turn,
         };
-        if let (Some(echoes), Some(event)) = (echoes, seat.event)
-            && role != Role::Own
-            && !seat.sealed
+        if let (Some(echoes), Some(event), false) = (echoes, seat.event, seat.sealed)
+            && role == Role::Own
         {
+            let found = echoes.tagged(&seat, event, run, &mut explained);
+            match found {
+                Tagged::By(value) => seats[at].meant = Some(value),
+                Tagged::Beside if differs => role = Role::Turn,
+                Tagged::Beside => role = Role::Same,
+                Tagged::Unknown => {}
+            }
+        } else if let (Some(echoes), Some(event), false) = (echoes, seat.event, seat.sealed) {
             let of = echoes.role(&seat, event, role, run, &mut explained);
             role = of.0;
             if of.1.is_some() {
@@ -285,6 +391,7 @@ fn assign_roles<'a>(
         }
         seats[at].role = role;
     }
+    explained
 }
 
 fn clears_wait(state: &State, seat: &Seat<'_>, field: Name) -> bool {
@@ -296,21 +403,62 @@ fn clears_wait(state: &State, seat: &Seat<'_>, field: Name) -> bool {
             .is_some_and(|g| g.held != Some(false) && g.fields.contains(&field))
 }
 
+/// Which run of equal values each intent explains: one of the value as it was written and one of its rendering.
+#[derive(Default)]
+struct Explained(Vec<(u32, Kind, usize)>);
+
+/// What an event tagged ours shows of a field.
+enum Tagged<'a> {
+    /// A write of this value.
+    By(&'a Value),
+    /// A field that the write did not touch.
+    Beside,
+    /// Some write of long ago.
+    Unknown,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The value as it was written.
+    Written,
+    /// What the target made of it.
+    Rendering,
+}
+
+impl Explained {
+    /// Whether the intent explains this run, or can from now on.
+    fn takes(&mut self, intent: u32, kind: Kind, run: usize) -> bool {
+        match self
+            .0
+            .iter()
+            .find(|(number, of, _)| (*number, *of) == (intent, kind))
+        {
+            Some((_, _, explained)) => *explained == run,
+            None => {
+                self.0.push((intent, kind, run));
+                true
+            }
+        }
+    }
+}
+
 /// Tells echoes of Baton's own writes, and learns renderings, for one field of one record (section 7).
 struct Echoes<'a> {
     delivery: &'a Delivery,
     field: Name,
     rules: &'a Rules,
     skew: i64,
+    /// What read-backs of the very version that an intent wrote showed of it: intent → rendering.
+    read: Vec<(u32, &'a Value)>,
 }
 
 impl<'a> Echoes<'a> {
     /// Adds the own writes that no event shows: at the vendor's stamp, else at the acknowledgement.
-    fn mark<'s>(&self, seats: &mut Vec<Seat<'s>>)
-    where
-        'a: 's,
-    {
+    fn mark(&mut self, seats: &mut Vec<Seat<'a>>, state: &State) {
+        self.learn_from_readings(seats);
         let quantum = self.rules.timing.quantum;
+        let mut walked = seats.clone();
+        let shown = assign_roles(&mut walked, state, Some(self), self.field);
         for intent in &self.delivery.intents {
             let Some(written) = intent.fields.get(&self.field) else {
                 continue;
@@ -321,18 +469,14 @@ impl<'a> Echoes<'a> {
             let Some(answered) = intent.answered else {
                 continue;
             };
-            let shown = seats.iter().any(|s| {
-                s.event
-                    .is_some_and(|e| s.role == Role::Own && e.may_match.contains(&intent.number))
-                    || s.event.is_some_and(|e| self.matches(intent, s, e))
-            });
-            if shown {
+            if shown.0.iter().any(|(number, ..)| *number == intent.number) {
                 continue;
             }
             let time = intent.stamp.unwrap_or(answered.arrival);
             seats.push(Seat {
                 rho: Rho {
                     floored: time.floor(quantum),
+                    place: Place::Usual,
                     seq: 0,
                     time,
                     position: answered,
@@ -352,6 +496,39 @@ impl<'a> Echoes<'a> {
         seats.sort_by_key(|s| s.rho);
     }
 
+    /// A read-back of the same version as the write shows how the target renders it, unless an event shows that the
+    /// target took the value as it was written.
+    fn learn_from_readings(&mut self, seats: &[Seat<'a>]) {
+        let quantum = self.rules.timing.quantum;
+        for intent in &self.delivery.intents {
+            let (Some(written), Some(stamp)) = (intent.fields.get(&self.field), intent.stamp)
+            else {
+                continue;
+            };
+            if intent.end != IntentEnd::Done || written.refused || written.answered.is_some() {
+                continue;
+            }
+            let same_version = |s: &&Seat<'_>| s.rho.floored == stamp.floor(quantum);
+            let taken = seats.iter().filter(same_version).any(|s| {
+                s.value == &written.value
+                    && s.event
+                        .is_some_and(|e| !e.read_back && e.may_match.contains(&intent.number))
+            });
+            if taken {
+                continue;
+            }
+            let shown = seats
+                .iter()
+                .filter(same_version)
+                .rfind(|s| s.is_read_back() && !s.value.is_blank());
+            if let Some(seat) = shown
+                && seat.value != &written.value
+            {
+                self.read.push((intent.number, seat.value));
+            }
+        }
+    }
+
     fn intents(&self, event: &'a Event) -> impl Iterator<Item = &'a Intent> {
         self.delivery
             .intents
@@ -359,27 +536,67 @@ impl<'a> Echoes<'a> {
             .filter(|i| event.may_match.contains(&i.number) && i.end != IntentEnd::Refused)
     }
 
-    /// Whether the observation is the echo of this intent, by value and time.
-    fn matches(&self, intent: &Intent, seat: &Seat<'_>, event: &Event) -> bool {
-        let Some(written) = intent.fields.get(&self.field) else {
-            return false;
-        };
-        if event.origin != Origin::Unsaid
-            || !event.may_match.contains(&intent.number)
-            || written.refused
-        {
-            return false;
+    /// Which write an event tagged ours shows. Whole records also show what stood beside it.
+    fn tagged(
+        &self,
+        seat: &Seat<'_>,
+        event: &'a Event,
+        run: usize,
+        explained: &mut Explained,
+    ) -> Tagged<'a> {
+        let mut found = Tagged::Unknown;
+        let mut touched = false;
+        for intent in self.intents(event) {
+            let Some(written) = intent.fields.get(&self.field).filter(|w| !w.refused) else {
+                if !touched && !event.delta {
+                    found = Tagged::Beside;
+                }
+                continue;
+            };
+            let kind = if written.value == *seat.value {
+                Kind::Written
+            } else {
+                Kind::Rendering
+            };
+            let likely = kind == Kind::Written
+                || self.is_known_rendering(intent, written, seat.value)
+                || is_variant(&written.value, seat.value)
+                || self.timely(intent, event, 0);
+            if likely && explained.takes(intent.number, kind, run) {
+                return Tagged::By(&written.value);
+            }
+            found = Tagged::Unknown;
+            touched = true;
         }
-        let timely = self.timely(intent, event, 0);
-        (self.is_written_value(written, seat.value) && timely)
-            || (self.timely(intent, event, self.rules.timing.rendering_settle)
-                && written.answered.is_none()
-                && is_variant(&written.value, seat.value))
+        found
     }
 
-    fn is_written_value(&self, written: &crate::state::Written, value: &Value) -> bool {
-        written.value == *value
-            || written.answered.as_ref() == Some(value)
+    /// Whether the observation is the echo of this intent by value and time, and of what kind.
+    fn echo_of(&self, intent: &Intent, seat: &Seat<'_>, event: &Event) -> Option<Kind> {
+        let written = intent.fields.get(&self.field)?;
+        if event.origin != Origin::Unsaid || written.refused {
+            return None;
+        }
+        let kind = if *seat.value == written.value {
+            Kind::Written
+        } else if self.is_known_rendering(intent, written, seat.value) {
+            Kind::Rendering
+        } else {
+            let variant = is_variant(&written.value, seat.value)
+                && self.timely(intent, event, self.rules.timing.rendering_settle);
+            return variant.then_some(Kind::Rendering);
+        };
+        let settles = match kind {
+            Kind::Written => 0,
+            // A workflow may have made it some time after the write.
+            Kind::Rendering => self.rules.timing.rendering_settle,
+        };
+        self.timely(intent, event, settles).then_some(kind)
+    }
+
+    fn is_known_rendering(&self, intent: &Intent, written: &Written, value: &Value) -> bool {
+        written.answered.as_ref() == Some(value)
+            || self.read.contains(&(intent.number, value))
             || self
                 .delivery
                 .renderings
@@ -394,11 +611,7 @@ impl<'a> Echoes<'a> {
         let margin = quantum + self.skew;
         if let Some(stamp) = intent.stamp {
             let (time, stamp) = (event.time.floor(quantum), stamp.floor(quantum));
-            return if after == 0 {
-                time == stamp
-            } else {
-                time >= stamp && time <= stamp.plus(after)
-            };
+            return time >= stamp && time <= stamp.plus(after);
         }
         event.time >= intent.sent.minus(margin).floor(quantum)
             && intent
@@ -412,27 +625,23 @@ impl<'a> Echoes<'a> {
         event: &'a Event,
         so_far: Role,
         run: usize,
-        explained: &mut Vec<(u32, usize)>,
+        explained: &mut Explained,
     ) -> (Role, Option<&'a Value>) {
         if event.origin == Origin::Other || event.may_match.is_empty() {
             return (so_far, None);
         }
         for intent in self.intents(event) {
-            if !self.matches(intent, seat, event) && !self.read_shows(intent, seat, event) {
-                continue;
-            }
-            match explained
-                .iter()
-                .find(|(number, _)| *number == intent.number)
+            if let Some(kind) = self.echo_of(intent, seat, event)
+                && explained.takes(intent.number, kind, run)
             {
-                Some((_, of)) if *of == run => {}
-                Some(_) => continue,
-                None => explained.push((intent.number, run)),
+                return (
+                    Role::Own,
+                    intent.fields.get(&self.field).map(|w| &w.value),
+                );
             }
-            return (Role::Own, intent.fields.get(&self.field).map(|w| &w.value));
         }
         if so_far != Role::Turn || event.read_back {
-            return (self.unless_intended(seat, event, so_far), None);
+            return self.unless_intended(seat, event, so_far);
         }
         let undecided = self.intents(event).any(|intent| {
             let Some(written) = intent.fields.get(&self.field) else {
@@ -453,32 +662,25 @@ impl<'a> Echoes<'a> {
     }
 
     /// A read-back claims only if it equals no intent's value.
-    fn unless_intended(&self, seat: &Seat<'_>, event: &'a Event, so_far: Role) -> Role {
-        let intended = event.read_back
-            && self
-                .intents(event)
-                .filter_map(|i| i.fields.get(&self.field))
-                .any(|w| !w.refused && self.is_written_value(w, seat.value));
-        if intended && so_far == Role::Turn {
-            Role::Own
-        } else {
-            so_far
+    fn unless_intended(
+        &self,
+        seat: &Seat<'_>,
+        event: &'a Event,
+        so_far: Role,
+    ) -> (Role, Option<&'a Value>) {
+        if !event.read_back || so_far != Role::Turn {
+            return (so_far, None);
         }
-    }
-
-    /// A read-back of the same version as the write shows how the target renders it.
-    fn read_shows(&self, intent: &Intent, seat: &Seat<'_>, event: &Event) -> bool {
-        let quantum = self.rules.timing.quantum;
-        event.read_back
-            && intent.end == IntentEnd::Done
-            && intent
-                .fields
-                .get(&self.field)
-                .is_some_and(|w| !w.refused && w.answered.is_none())
-            && intent
-                .stamp
-                .is_some_and(|s| s.floor(quantum) == event.time.floor(quantum))
-            && !seat.value.is_blank()
+        let intended = self.intents(event).find_map(|intent| {
+            let written = intent.fields.get(&self.field).filter(|w| !w.refused)?;
+            let equal = written.value == *seat.value
+                || self.is_known_rendering(intent, written, seat.value);
+            equal.then_some(&written.value)
+        });
+        match intended {
+            Some(meant) => (Role::Own, Some(meant)),
+            None => (so_far, None),
+        }
     }
 
     /// Whether the record was read after this observation came in, or cannot be read at all.

@@ -417,6 +417,11 @@ pub(crate) fn in_sync(seen: &Track<'_>, desired: &Desired, delivery: &Delivery, 
                 .get(&field)
                 .is_some_and(|(of, as_)| of == golden && as_ == value)
     };
+    let meant = seen.seats.last().and_then(|s| s.meant);
+    if meant == Some(golden) {
+        // A rendering that was learned from an event or a read-back.
+        return true;
+    }
     match seen.believed() {
         // Never seen here: there is nothing to clear.
         None => golden.is_blank() || landed(seen, delivery, field, golden),
@@ -424,15 +429,15 @@ pub(crate) fn in_sync(seen: &Track<'_>, desired: &Desired, delivery: &Delivery, 
     }
 }
 
-/// Whether a write of this very value was acknowledged that was sent after everything else here had been seen: then
-/// it came later, whatever the target's clock says.
+/// Whether the last write here was of this very value, was acknowledged, and was sent after everything else here had
+/// been seen: then it came later, whatever the target's clock says.
 fn landed(seen: &Track<'_>, delivery: &Delivery, field: Name, golden: &Value) -> bool {
-    delivery.intents.iter().any(|intent| {
-        intent.end == IntentEnd::Done
-            && intent
-                .fields
-                .get(&field)
-                .is_some_and(|w| !w.refused && w.value == *golden)
+    let last = delivery.intents.iter().rev().find_map(|intent| {
+        let written = intent.fields.get(&field).filter(|w| !w.refused)?;
+        (intent.end == IntentEnd::Done).then_some((intent, written))
+    });
+    last.is_some_and(|(intent, written)| {
+        written.value == *golden
             && seen
                 .seats
                 .iter()
@@ -607,18 +612,25 @@ fn plan_create(
             .stopped
             .as_ref()
             .is_some_and(|(version, _)| *version != state.golden_version);
-        let unanswered =
-            sent.stopped.is_none() && system.acks && at >= sent.sent.plus(rules.timing.give_up);
+        let again = sent.again_at.is_some_and(|next| at >= next);
+        let unanswered = sent.stopped.is_none()
+            && sent.again_at.is_none()
+            && system.acks
+            && at >= sent.sent.plus(rules.timing.give_up);
         if unanswered {
             // The same command again, under the same id: a repeat has no second effect.
             let sent = sent.clone();
             resend_create(state, system, object, mapping, &sent, rules, at, effects);
             return;
         }
-        if !golden_moved {
+        if !golden_moved && !again {
             return;
         }
     }
+    let failures = state
+        .creates
+        .get(&system.name)
+        .map_or(0, |c| c.failures);
     let resting = state.settling.values().any(|until| *until > at);
     if resting || !mapping.filter.iter().all(|c| holds(c, state)) {
         return;
@@ -649,6 +661,7 @@ fn plan_create(
         system.name.as_str().as_bytes(),
         &state.golden_version.to_le_bytes(),
         &number.to_le_bytes(),
+        &failures.to_le_bytes(),
     ]);
     let stopped = (!missing.is_empty()).then(|| {
         (
@@ -694,6 +707,8 @@ fn plan_create(
         fields,
         stopped,
         golden_version: state.golden_version,
+        failures,
+        again_at: None,
     };
     state.creates.insert(system.name, pending);
 }
@@ -861,7 +876,8 @@ pub fn next_wake(state: &State, rules: &Rules) -> Option<Millis> {
             .outstanding
             .as_ref()
             .map(|o| o.sent.plus(rules.timing.give_up));
-        answer.into_iter().chain(d.retry.map(|(_, next)| next))
+        let again = d.retry.map(|(_, next)| next).filter(|next| next.is_timed());
+        answer.into_iter().chain(again)
     });
     let creates = state
         .creates
@@ -870,7 +886,10 @@ pub fn next_wake(state: &State, rules: &Rules) -> Option<Millis> {
             c.stopped.is_none() && rules.systems.get(*system).is_some_and(|s| s.acks)
         })
         .filter(|(system, _)| !state.links.keys().any(|r| r.system == **system))
-        .map(|(_, c)| c.sent.plus(rules.timing.give_up));
+        .map(|(_, c)| {
+            c.again_at
+                .unwrap_or_else(|| c.sent.plus(rules.timing.give_up))
+        });
     let guarded = state
         .guarded
         .values()

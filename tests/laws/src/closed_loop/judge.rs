@@ -13,6 +13,7 @@ use baton_core::{
 use baton_sandbox::{Habits, Recase};
 
 use super::{
+    rules::{MAP, TITLE_LENGTH},
     scenario::Scenario,
     truth::{SYSTEMS, Truth, canonical, truth},
     world::World,
@@ -110,7 +111,7 @@ fn both_sides(world: &World, scenario: &Scenario, person: &State, record: &Recor
         };
         let golden = person.golden.get(field);
         let value = golden.map_or(Value::Blank, |g| g.value.clone());
-        if golden.is_some_and(|g| g.decided) && !renders(habits, field.as_str(), &value, &holds) {
+        if golden.is_some_and(|g| g.decided) && !renders(habits, scenario.rules.knows_length && system == MAP, field.as_str(), &value, &holds) {
             match reasons.get(field) {
                 None => faults.push(Fault::Differs {
                     record: record.clone(),
@@ -153,15 +154,18 @@ fn sound(why: WhyNot, habits: &Habits, person: &State, record: &RecordKey, field
 }
 
 /// Whether `holds` is what this system makes of `golden`.
-fn renders(habits: &Habits, field: &str, golden: &Value, holds: &Value) -> bool {
+fn renders(habits: &Habits, sent_cut: bool, field: &str, golden: &Value, holds: &Value) -> bool {
     let Value::Text(text) = golden else {
         return golden == holds;
     };
     let mut forms = vec![text.to_string()];
-    if let Some(length) = habits.truncates.get(field) {
+    let sent_cut = (sent_cut && field == "title").then_some(&TITLE_LENGTH);
+    if let Some(length) = habits.truncates.get(field).or(sent_cut) {
         let cut: String = text.chars().take(*length).collect();
         // A cut that ends in a space reads without it.
-        forms = vec![cut.trim().to_owned()];
+        let cut = cut.trim().to_owned();
+        // Where only what Baton sends is cut, longer texts that people enter stand there whole.
+        forms = if habits.truncates.contains_key(field) { vec![cut] } else { vec![text.to_string(), cut] };
     }
     if let Some(how) = habits.recases.get(field) {
         forms = forms.iter().map(|f| recased(f, *how)).collect();

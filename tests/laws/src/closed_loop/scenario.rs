@@ -102,7 +102,8 @@ impl Dice {
     fn scenario(mut self, seed: u64) -> Scenario {
         let rules = self.rules();
         let (crm, map) = (self.habits(CRM), self.habits(MAP));
-        let acts = self.acts(&rules);
+        let deltas = crm.events == Events::Delta || map.events == Events::Delta;
+        let acts = self.acts(&rules, deltas);
         let command_delay = self.one_of(&[(5, 50), (20, 900), (200, 3_000)]);
         Scenario { seed, rules, crm, map, acts, command_delay }
     }
@@ -229,19 +230,20 @@ impl Dice {
         habits
     }
 
-    fn acts(&mut self, rules: &RuleSet) -> Vec<Act> {
+    fn acts(&mut self, rules: &RuleSet, deltas: bool) -> Vec<Act> {
         let mut at = START;
         let mut acts = Vec::new();
-        let mut here: Vec<&'static str> = Vec::new();
         let first = self.one_of(&[CRM, MAP]);
         let second = if first == CRM { MAP } else { CRM };
         acts.push(Act { at, deed: self.create(first) });
-        here.push(first);
         if !rules.create || self.chance(60) {
             let gap = self.pause();
             at = at.plus(if rules.create { 0 } else { gap });
             acts.push(Act { at, deed: self.create(second) });
-            here.push(second);
+        }
+        if deltas {
+            // What changed in a record that nobody has heard of names no e-mail address: two people for a steward.
+            at = at.plus(MINUTE);
         }
         for _ in 0..self.rng.random_range(3..14) {
             let gap = self.pause();
@@ -254,7 +256,7 @@ impl Dice {
                 3 => Deed::Lock { field: "nick".into(), value: Value::text(&self.text("Locked")) },
                 4 => Deed::Unlock { field: "nick".into() },
                 _ => {
-                    let system = self.one_of(&here);
+                    let system = self.one_of(&[CRM, MAP]);
                     let actor = self.actor();
                     let fields = self.some_fields(system);
                     Deed::Edit { system, actor, fields }
