@@ -271,47 +271,81 @@ fn arrange(seats: &mut [Seat<'_>]) {
 }
 
 fn arrange_quantum(seats: &mut [Seat<'_>], from: usize, end: usize) {
-    let told = from
-        + seats[from..end]
-            .iter()
-            .take_while(|s| !s.is_read_back())
-            .count();
-    let tail = &seats[from..told];
-    let Some(first) = tail.first() else { return };
-    let unordered = tail.iter().all(|s| s.rho.seq == 0 && !s.sealed);
-    if !unordered || !first.rho.floored.is_timed() || tail.iter().all(|s| s.value == first.value) {
+    let group = &seats[from..end];
+    let Some(first) = group.first() else { return };
+    let sequenced = |s: &Seat<'_>| s.sealed || (s.rho.seq != 0 && !s.is_read_back());
+    if !first.rho.floored.is_timed()
+        || group.iter().any(sequenced)
+        || group.iter().all(|s| s.value == first.value)
+    {
         return;
     }
     let before = seats[..from]
         .iter()
         .rfind(|s| !s.seen.claims_nothing())
         .map_or(&BLANK, |s| s.value);
-    let read = seats[told..end].last().or_else(|| seats.get(end).filter(|s| s.is_read_back()));
-    let mut foreign = tail.iter().filter(|s| s.event.is_some());
-    let moment = foreign.next().map(|s| s.rho.time);
+    let read = group.iter().rposition(Seat::is_read_back);
+    let mut told = group
+        .iter()
+        .filter(|s| s.event.is_some() && !s.is_read_back());
+    let moment = told.next().map(|s| s.rho.time);
     // Exact times order what they can.
-    let one_moment = foreign.all(|s| Some(s.rho.time) == moment);
-    let next = seats.get(end).map_or(&[][..], |next| {
-        let count = seats[end..]
+    let one_moment = told.all(|s| Some(s.rho.time) == moment);
+    let next = shown_next(seats, from, end).filter(|s| one_moment || s.is_read_back());
+    // What came in after the reading was answered may be news to it.
+    let since = |value: &Value, read: usize| {
+        let answered = group[read].rho.position;
+        group
             .iter()
-            .take_while(|s| s.rho.floored == next.rho.floored)
-            .count();
-        &seats[end..end + count]
-    });
-    let after = read.map(|s| s.value).or_else(|| {
-        next.iter()
-            .filter(|s| one_moment && s.is_whole() && !s.seen.claims_nothing())
-            .map(|s| s.value)
-            .find(|value| tail.iter().any(|s| s.value == *value))
-    });
-    for seat in &mut seats[from..told] {
-        if after == Some(seat.value) {
-            seat.rho.place = Place::Last;
-        } else if one_moment && seat.is_whole() && seat.value == before {
-            seat.rho.place = Place::First;
-        }
+            .any(|s| s.value == value && s.rho.position > answered)
+    };
+    let last = match (read, next) {
+        (Some(read), Some(next)) if since(next.value, read) => Found {
+            value: next.value,
+            read: None,
+        },
+        (Some(read), _) => Found {
+            value: group[read].value,
+            read: Some(from + read),
+        },
+        (None, Some(next)) => Found {
+            value: next.value,
+            read: None,
+        },
+        (None, None) => Found {
+            value: &BLANK,
+            read: None,
+        },
+    };
+    let known = read.is_some() || next.is_some();
+    for (at, seat) in seats.iter_mut().enumerate().take(end).skip(from) {
+        seat.rho.place = if last.read == Some(at) {
+            Place::Read
+        } else if known && seat.value == last.value {
+            Place::Last
+        } else if one_moment && seat.is_whole() && !seat.is_read_back() && seat.value == before {
+            Place::First
+        } else {
+            Place::Usual
+        };
     }
-    seats[from..told].sort_by_key(|s| s.rho);
+    seats[from..end].sort_by_key(|s| s.rho);
+}
+
+/// What was found to stand last in a quantum, and the reading that found it.
+struct Found<'a> {
+    value: &'a Value,
+    read: Option<usize>,
+}
+
+/// The next statement about the record as a whole that shows one of the quantum's values.
+fn shown_next<'s, 'a>(seats: &'s [Seat<'a>], from: usize, end: usize) -> Option<&'s Seat<'a>> {
+    let floored = seats.get(end)?.rho.floored;
+    seats[end..]
+        .iter()
+        .take_while(|s| s.rho.floored == floored)
+        .filter(|s| s.is_whole() && (s.is_read_back() || !s.seen.claims_nothing()))
+        .find(|s| seats[from..end].iter().any(|own| own.value == s.value))
 }
 
 /// Walks the seats in ρ and tells turns from restatements.
@@ -634,10 +668,7 @@ impl<'a> Echoes<'a> {
             if let Some(kind) = self.echo_of(intent, seat, event)
                 && explained.takes(intent.number, kind, run)
             {
-                return (
-                    Role::Own,
-                    intent.fields.get(&self.field).map(|w| &w.value),
-                );
+                return (Role::Own, intent.fields.get(&self.field).map(|w| &w.value));
             }
         }
         if so_far != Role::Turn || event.read_back {

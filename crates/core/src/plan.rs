@@ -407,7 +407,12 @@ pub(crate) fn outgoing(
 }
 
 /// L4: nothing is written to a target whose believed value already equals golden in that target's rendering.
-pub(crate) fn in_sync(seen: &Track<'_>, desired: &Desired, delivery: &Delivery, field: Name) -> bool {
+pub(crate) fn in_sync(
+    seen: &Track<'_>,
+    desired: &Desired,
+    delivery: &Delivery,
+    field: Name,
+) -> bool {
     let (golden, shown, _) = desired;
     let rendered = |value: &Value| {
         value == golden
@@ -627,10 +632,7 @@ fn plan_create(
             return;
         }
     }
-    let failures = state
-        .creates
-        .get(&system.name)
-        .map_or(0, |c| c.failures);
+    let failures = state.creates.get(&system.name).map_or(0, |c| c.failures);
     let resting = state.settling.values().any(|until| *until > at);
     if resting || !mapping.filter.iter().all(|c| holds(c, state)) {
         return;

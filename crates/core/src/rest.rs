@@ -70,9 +70,15 @@ pub fn out_of_sync(state: &State, rules: &Rules, at: Millis) -> Vec<(RecordKey, 
                 let members = group.and_then(|g| entity.groups.get(g)).map(|g| &g.fields);
                 let by_its_group = why == WhyNot::Unaccounted
                     && members.is_some_and(|members| {
-                        members.iter().any(|m| m != field && look.stops(*m).is_some())
+                        members
+                            .iter()
+                            .any(|m| m != field && look.stops(*m).is_some())
                     });
-                let why = if by_its_group { WhyNot::WithItsGroup } else { why };
+                let why = if by_its_group {
+                    WhyNot::WithItsGroup
+                } else {
+                    why
+                };
                 found.push((record.clone(), *field, why));
             }
         }
@@ -104,19 +110,33 @@ impl Look<'_> {
         let track = track(self.state, self.record, field, self.rules);
         let asked = self.delivery.last_read.map(|(asked, _)| asked);
         if needs_reading(&track, asked).is_some() {
-            return Some(if self.system.reads { WhyNot::Reading } else { WhyNot::Unknown });
+            return Some(if self.system.reads {
+                WhyNot::Reading
+            } else {
+                WhyNot::Unknown
+            });
         }
-        let Some(desired) = desired(self.state, field, rule, self.record, self.system, self.mapping) else {
+        let Some(desired) = desired(
+            self.state,
+            field,
+            rule,
+            self.record,
+            self.system,
+            self.mapping,
+        ) else {
             let same = track.believed().is_some_and(|b| *b == golden.value);
             return (!same).then_some(WhyNot::NotMapped);
         };
         if in_sync(&track, &desired, self.delivery, field) {
             return None;
         }
-        if golden.winner.as_ref() == Some(self.record) && track.believed().is_some_and(Value::is_blank) {
+        if golden.winner.as_ref() == Some(self.record)
+            && track.believed().is_some_and(Value::is_blank)
+        {
             return Some(WhyNot::BlankLeftAlone);
         }
-        let passes = self.mapping.filter.iter().all(|c| holds(c, self.state)) && !self.state.archived;
+        let passes =
+            self.mapping.filter.iter().all(|c| holds(c, self.state)) && !self.state.archived;
         if !passes && rule.consent.is_none() {
             return Some(WhyNot::Filtered);
         }
@@ -130,7 +150,11 @@ impl Look<'_> {
             Some(WhyNot::Contested)
         } else if self.delivery.held.contains_key(&field) {
             Some(WhyNot::Held)
-        } else if self.delivery.refused.get(&field).is_some_and(|r| r.value == *golden)
+        } else if self
+            .delivery
+            .refused
+            .get(&field)
+            .is_some_and(|r| r.value == *golden)
             || self.delivery.refused_record.is_some()
         {
             Some(WhyNot::Refused)
@@ -142,9 +166,16 @@ impl Look<'_> {
     /// What keeps it from being written for now.
     fn waits(&self, field: Name) -> WhyNot {
         let group = self.rules.entity(self.state.id.kind).group_of.get(&field);
-        if self.delivery.outstanding.is_some() || self.delivery.retry.is_some_and(|(_, next)| next > self.at) {
+        if self.delivery.outstanding.is_some()
+            || self.delivery.retry.is_some_and(|(_, next)| next > self.at)
+        {
             WhyNot::Underway
-        } else if group.is_some_and(|g| self.state.settling.get(g).is_some_and(|until| *until > self.at)) {
+        } else if group.is_some_and(|g| {
+            self.state
+                .settling
+                .get(g)
+                .is_some_and(|until| *until > self.at)
+        }) {
             WhyNot::Settling
         } else {
             WhyNot::Unaccounted

@@ -15,15 +15,31 @@ pub struct Act {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Deed {
     /// A record comes to be; each system has one at most.
-    Create { system: &'static str, actor: Actor, fields: Fields },
-    Edit { system: &'static str, actor: Actor, fields: Fields },
+    Create {
+        system: &'static str,
+        actor: Actor,
+        fields: Fields,
+    },
+    Edit {
+        system: &'static str,
+        actor: Actor,
+        fields: Fields,
+    },
     /// The person enters a stage, told by the CRM.
     Stage(&'static str),
     /// A steward decides a `manual` field.
-    Rule { field: Name, value: Value },
+    Rule {
+        field: Name,
+        value: Value,
+    },
     /// A steward locks a field on a value.
-    Lock { field: Name, value: Value },
-    Unlock { field: Name },
+    Lock {
+        field: Name,
+        value: Value,
+    },
+    Unlock {
+        field: Name,
+    },
 }
 
 impl fmt::Display for Act {
@@ -36,10 +52,18 @@ impl fmt::Display for Act {
             Actor::Api => "an integration".to_owned(),
         };
         match &self.deed {
-            Deed::Create { system, actor, fields } => {
+            Deed::Create {
+                system,
+                actor,
+                fields,
+            } => {
                 write!(f, "{} creates in {system}: {}", who(actor), show(fields))
             }
-            Deed::Edit { system, actor, fields } => {
+            Deed::Edit {
+                system,
+                actor,
+                fields,
+            } => {
                 write!(f, "{} edits in {system}: {}", who(actor), show(fields))
             }
             Deed::Stage(stage) => write!(f, "stage {stage}"),
@@ -53,6 +77,9 @@ impl fmt::Display for Act {
 /// Fields on one line.
 #[must_use]
 pub fn show(fields: &Fields) -> String {
-    let each: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let each: Vec<String> = fields
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     each.join(" ")
 }

@@ -28,17 +28,45 @@ pub enum Fault {
     /// More than one person came of one.
     Split,
     /// A system holds something else than golden, and nobody says why.
-    Differs { record: RecordKey, field: Name, holds: Value, golden: Value },
+    Differs {
+        record: RecordKey,
+        field: Name,
+        holds: Value,
+        golden: Value,
+    },
     /// A reason was given that does not hold water.
-    BadReason { record: RecordKey, field: Name, why: WhyNot },
+    BadReason {
+        record: RecordKey,
+        field: Name,
+        why: WhyNot,
+    },
     /// Baton believes something else than what is there.
-    Believes { record: RecordKey, field: Name, holds: Value, believed: Value },
+    Believes {
+        record: RecordKey,
+        field: Name,
+        holds: Value,
+        believed: Value,
+    },
     /// The independent reading of the truth has another golden value.
-    Golden { field: Name, engine: Value, truth: Value, note: String },
+    Golden {
+        field: Name,
+        engine: Value,
+        truth: Value,
+        note: String,
+    },
     /// Something that nobody entered there became a claim.
-    EchoClaims { record: RecordKey, field: Name, value: Value },
+    EchoClaims {
+        record: RecordKey,
+        field: Name,
+        value: Value,
+    },
     /// More was written than what happened can account for.
-    PingPong { record: RecordKey, field: Name, written: usize, most: usize },
+    PingPong {
+        record: RecordKey,
+        field: Name,
+        written: usize,
+        most: usize,
+    },
 }
 
 impl fmt::Display for Fault {
@@ -48,21 +76,59 @@ impl fmt::Display for Fault {
             Self::World(what) => write!(f, "the test's own world: {what}"),
             Self::Unreadable(what) => write!(f, "unreadable: {what}"),
             Self::Split => write!(f, "one person became several"),
-            Self::Differs { record, field, holds, golden } => {
-                write!(f, "{record} holds {field}={holds}, golden is {golden}, and no reason is given")
+            Self::Differs {
+                record,
+                field,
+                holds,
+                golden,
+            } => {
+                write!(
+                    f,
+                    "{record} holds {field}={holds}, golden is {golden}, and no reason is given"
+                )
             }
-            Self::BadReason { record, field, why } => write!(f, "{record} {field}: the reason {why:?} does not hold"),
-            Self::Believes { record, field, holds, believed } => {
-                write!(f, "{record} holds {field}={holds}, and Baton believes {believed}")
+            Self::BadReason { record, field, why } => {
+                write!(f, "{record} {field}: the reason {why:?} does not hold")
             }
-            Self::Golden { field, engine, truth, note } => {
+            Self::Believes {
+                record,
+                field,
+                holds,
+                believed,
+            } => {
+                write!(
+                    f,
+                    "{record} holds {field}={holds}, and Baton believes {believed}"
+                )
+            }
+            Self::Golden {
+                field,
+                engine,
+                truth,
+                note,
+            } => {
                 write!(f, "golden {field}={engine}, by the truth {truth} ({note})")
             }
-            Self::EchoClaims { record, field, value } => {
-                write!(f, "{record} claims {field}={value}, which nobody entered there")
+            Self::EchoClaims {
+                record,
+                field,
+                value,
+            } => {
+                write!(
+                    f,
+                    "{record} claims {field}={value}, which nobody entered there"
+                )
             }
-            Self::PingPong { record, field, written, most } => {
-                write!(f, "{record} {field}: {written} values written one after the other, {most} are accounted for")
+            Self::PingPong {
+                record,
+                field,
+                written,
+                most,
+            } => {
+                write!(
+                    f,
+                    "{record} {field}: {written} values written one after the other, {most} are accounted for"
+                )
             }
         }
     }
@@ -87,16 +153,28 @@ pub fn judge(world: &World, scenario: &Scenario) -> Vec<Fault> {
         no_echo_claims(world, person, &record, &truth, &mut faults);
         no_ping_pong(world, scenario, &record, &truth, &mut faults);
     }
-    let gaps = SYSTEMS.iter().any(|s| scenario.habits(s).delivery.gap_per_mille > 0);
+    let gaps = SYSTEMS
+        .iter()
+        .any(|s| scenario.habits(s).delivery.gap_per_mille > 0);
     if !gaps {
         by_the_truth(world, person, &truth, &mut faults);
     }
     faults
 }
 
-fn both_sides(world: &World, scenario: &Scenario, person: &State, record: &RecordKey, faults: &mut Vec<Fault>) {
+fn both_sides(
+    world: &World,
+    scenario: &Scenario,
+    person: &State,
+    record: &RecordKey,
+    faults: &mut Vec<Fault>,
+) {
     let system = record.system.as_str();
-    let Some(sandbox) = world.systems.get(system).and_then(|s| s.record(record.object, &record.id)) else {
+    let Some(sandbox) = world
+        .systems
+        .get(system)
+        .and_then(|s| s.record(record.object, &record.id))
+    else {
         return;
     };
     let habits = scenario.habits(system);
@@ -106,12 +184,22 @@ fn both_sides(world: &World, scenario: &Scenario, person: &State, record: &Recor
         .map(|(_, field, why)| (field, why))
         .collect();
     for field in world.rules.person.fields.keys() {
-        let Some((_, holds)) = canonical(world, system, field.as_str(), sandbox.value(field.as_str())) else {
+        let Some((_, holds)) =
+            canonical(world, system, field.as_str(), sandbox.value(field.as_str()))
+        else {
             continue;
         };
         let golden = person.golden.get(field);
         let value = golden.map_or(Value::Blank, |g| g.value.clone());
-        if golden.is_some_and(|g| g.decided) && !renders(habits, scenario.rules.knows_length && system == MAP, field.as_str(), &value, &holds) {
+        if golden.is_some_and(|g| g.decided)
+            && !renders(
+                habits,
+                scenario.rules.knows_length && system == MAP,
+                field.as_str(),
+                &value,
+                &holds,
+            )
+        {
             match reasons.get(field) {
                 None => faults.push(Fault::Differs {
                     record: record.clone(),
@@ -120,22 +208,47 @@ fn both_sides(world: &World, scenario: &Scenario, person: &State, record: &Recor
                     golden: value.clone(),
                 }),
                 Some(why) if !sound(*why, habits, person, record, *field, &holds) => {
-                    faults.push(Fault::BadReason { record: record.clone(), field: *field, why: *why });
+                    faults.push(Fault::BadReason {
+                        record: record.clone(),
+                        field: *field,
+                        why: *why,
+                    });
                 }
                 Some(_) => {}
             }
         }
         let seen = track(person, record, *field, &world.rules);
         let believed = seen.believed().cloned().unwrap_or_default();
-        if believed != holds && world.rules.systems.get(&record.system).is_some_and(|s| s.reads) {
-            faults.push(Fault::Believes { record: record.clone(), field: *field, holds, believed });
+        if believed != holds
+            && world
+                .rules
+                .systems
+                .get(&record.system)
+                .is_some_and(|s| s.reads)
+        {
+            faults.push(Fault::Believes {
+                record: record.clone(),
+                field: *field,
+                holds,
+                believed,
+            });
         }
     }
 }
 
 /// Whether a reason can be true in this world.
-fn sound(why: WhyNot, habits: &Habits, person: &State, record: &RecordKey, field: Name, holds: &Value) -> bool {
-    let put_back = person.deliveries.get(record).is_some_and(|d| !d.reverts.is_empty());
+fn sound(
+    why: WhyNot,
+    habits: &Habits,
+    person: &State,
+    record: &RecordKey,
+    field: Name,
+    holds: &Value,
+) -> bool {
+    let put_back = person
+        .deliveries
+        .get(record)
+        .is_some_and(|d| !d.reverts.is_empty());
     match why {
         WhyNot::Refused => habits.refuses.contains_key(field.as_str()),
         WhyNot::Held => put_back,
@@ -165,7 +278,11 @@ fn renders(habits: &Habits, sent_cut: bool, field: &str, golden: &Value, holds: 
         // A cut that ends in a space reads without it.
         let cut = cut.trim().to_owned();
         // Where only what Baton sends is cut, longer texts that people enter stand there whole.
-        forms = if habits.truncates.contains_key(field) { vec![cut] } else { vec![text.to_string(), cut] };
+        forms = if habits.truncates.contains_key(field) {
+            vec![cut]
+        } else {
+            vec![text.to_string(), cut]
+        };
     }
     if let Some(how) = habits.recases.get(field) {
         forms = forms.iter().map(|f| recased(f, *how)).collect();
@@ -181,7 +298,10 @@ fn recased(text: &str, how: Recase) -> String {
             let words = text.split(' ').map(|word| {
                 let mut letters = word.chars();
                 letters.next().map_or_else(String::new, |first| {
-                    first.to_uppercase().chain(letters.flat_map(char::to_lowercase)).collect()
+                    first
+                        .to_uppercase()
+                        .chain(letters.flat_map(char::to_lowercase))
+                        .collect()
                 })
             });
             words.collect::<Vec<String>>().join(" ")
@@ -199,25 +319,50 @@ fn by_the_truth(world: &World, person: &State, truth: &Truth, faults: &mut Vec<F
         let should = answer.map(|a| a.value.clone()).unwrap_or_default();
         if engine != should {
             let note = answer.map(|a| a.note.clone()).unwrap_or_default();
-            faults.push(Fault::Golden { field: *field, engine, truth: should, note });
+            faults.push(Fault::Golden {
+                field: *field,
+                engine,
+                truth: should,
+                note,
+            });
         }
     }
 }
 
-fn no_echo_claims(world: &World, person: &State, record: &RecordKey, truth: &Truth, faults: &mut Vec<Fault>) {
+fn no_echo_claims(
+    world: &World,
+    person: &State,
+    record: &RecordKey,
+    truth: &Truth,
+    faults: &mut Vec<Fault>,
+) {
     for field in world.rules.person.fields.keys() {
         for seat in track(person, record, *field, &world.rules).seats {
             let claim = seat.role == Role::Turn && !seat.value.is_blank();
             let value = seat.value.clone();
-            if claim && !truth.entered.contains(&(record.clone(), *field, value.clone())) {
-                faults.push(Fault::EchoClaims { record: record.clone(), field: *field, value });
+            if claim
+                && !truth
+                    .entered
+                    .contains(&(record.clone(), *field, value.clone()))
+            {
+                faults.push(Fault::EchoClaims {
+                    record: record.clone(),
+                    field: *field,
+                    value,
+                });
             }
         }
     }
 }
 
 /// L5: values written one after the other, against what happened to the field.
-fn no_ping_pong(world: &World, scenario: &Scenario, record: &RecordKey, truth: &Truth, faults: &mut Vec<Fault>) {
+fn no_ping_pong(
+    world: &World,
+    scenario: &Scenario,
+    record: &RecordKey,
+    truth: &Truth,
+    faults: &mut Vec<Fault>,
+) {
     let habits = scenario.habits(record.system.as_str());
     let normalises = !habits.truncates.is_empty() || !habits.recases.is_empty();
     let each = if normalises { 2 } else { 1 };
@@ -225,7 +370,8 @@ fn no_ping_pong(world: &World, scenario: &Scenario, record: &RecordKey, truth: &
     for field in world.rules.person.fields.keys() {
         let mut written: Vec<&Value> = Vec::new();
         for sent in &world.sent {
-            let here = sent.command.system == record.system && sent.command.kind == CommandKind::Update;
+            let here =
+                sent.command.system == record.system && sent.command.kind == CommandKind::Update;
             if here
                 && sent.command.fields.contains_key(field.as_str())
                 && let Some(value) = sent.golden.get(field)
@@ -236,16 +382,30 @@ fn no_ping_pong(world: &World, scenario: &Scenario, record: &RecordKey, truth: &
         }
         let of = |name: Name| truth.origins.get(&name).copied().unwrap_or(0);
         let group = world.rules.person.group_of.get(field);
-        let origins: usize = match (group.and_then(|g| world.rules.person.groups.get(g)), field.as_str()) {
+        let origins: usize = match (
+            group.and_then(|g| world.rules.person.groups.get(g)),
+            field.as_str(),
+        ) {
             (Some(group), _) => group.fields.iter().map(|f| of(*f)).sum(),
             (None, "label") => of("nick".into()) + of("rating".into()) + of(*field),
-            (None, "region") => of(*field) + super::rules::ADDRESS.iter().map(|m| of(Name::new(m))).sum::<usize>(),
+            (None, "region") => {
+                of(*field)
+                    + super::rules::ADDRESS
+                        .iter()
+                        .map(|m| of(Name::new(m)))
+                        .sum::<usize>()
+            }
             _ => of(*field),
         };
         let most = each * (origins + by_time);
         if written.len() > most {
             let written = written.len();
-            faults.push(Fault::PingPong { record: record.clone(), field: *field, written, most });
+            faults.push(Fault::PingPong {
+                record: record.clone(),
+                field: *field,
+                written,
+                most,
+            });
         }
     }
     let _ = IntentEnd::Done;

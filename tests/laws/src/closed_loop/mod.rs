@@ -31,10 +31,17 @@ pub fn play(scenario: &Scenario) -> Result<Played, String> {
         Err(fault) => faults.push(fault),
     }
     if faults.is_empty() {
-        return Ok(Played { commands: world.sent.len(), messages: world.messages });
+        return Ok(Played {
+            commands: world.sent.len(),
+            messages: world.messages,
+        });
     }
     let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    Err(format!("{scenario}\n{}\nwrong:\n  {}", world.story(), faults.join("\n  ")))
+    Err(format!(
+        "{scenario}\n{}\nwrong:\n  {}",
+        world.story(),
+        faults.join("\n  ")
+    ))
 }
 
 /// What a history came to.

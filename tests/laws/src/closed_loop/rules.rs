@@ -7,8 +7,8 @@ use baton_core::{
     id::Object,
     name::Name,
     rules::{
-        ClearPolicy, CreatePolicy, DeletePolicy, EntityRules, Expr, FieldRule, FieldType, GroupRule, MappedField,
-        MassClear, ObjectMapping, Rules, Strategy, System,
+        ClearPolicy, CreatePolicy, DeletePolicy, EntityRules, Expr, FieldRule, FieldType,
+        GroupRule, MappedField, MassClear, ObjectMapping, Rules, Strategy, System,
     },
 };
 
@@ -55,7 +55,10 @@ impl RuleSet {
             source_rank: vec![CRM.into(), MAP.into()],
             stages: ["nurture", "mql", "sal", "won"].map(Name::new).into(),
             person: self.person(),
-            mass_clear: MassClear { window: if self.clear_guard { 60_000 } else { 0 }, ..MassClear::default() },
+            mass_clear: MassClear {
+                window: if self.clear_guard { 60_000 } else { 0 },
+                ..MassClear::default()
+            },
             ..Rules::default()
         };
         rules.identity.email = Some("email".into());
@@ -67,26 +70,68 @@ impl RuleSet {
     fn person(&self) -> EntityRules {
         let mut person = EntityRules::default();
         let mut field = |name: &str, kind: FieldType, strategy: Strategy, clear: ClearPolicy| {
-            let protect_manual = ["nick", "title"].contains(&name).then_some(self.protect).flatten();
-            let rule = FieldRule { kind, strategy, clear, protect_manual, sentinels: BTreeSet::new(), ..FieldRule::default() };
+            let protect_manual = ["nick", "title"]
+                .contains(&name)
+                .then_some(self.protect)
+                .flatten();
+            let rule = FieldRule {
+                kind,
+                strategy,
+                clear,
+                protect_manual,
+                sentinels: BTreeSet::new(),
+                ..FieldRule::default()
+            };
             person.fields.insert(name.into(), rule);
         };
-        field("email", FieldType::Email, Strategy::Latest, ClearPolicy::Ignore);
+        field(
+            "email",
+            FieldType::Email,
+            Strategy::Latest,
+            ClearPolicy::Ignore,
+        );
         field("nick", FieldType::Text, self.nick.clone(), self.clear);
         field("title", FieldType::Text, self.title.clone(), self.clear);
-        field("company", FieldType::Text, Strategy::Latest, ClearPolicy::Ignore);
-        field("rating", FieldType::Text, Strategy::Latest, ClearPolicy::PropagateIfManual);
+        field(
+            "company",
+            FieldType::Text,
+            Strategy::Latest,
+            ClearPolicy::Ignore,
+        );
+        field(
+            "rating",
+            FieldType::Text,
+            Strategy::Latest,
+            ClearPolicy::PropagateIfManual,
+        );
         field("tags", FieldType::MultiSelect, Strategy::Union, self.clear);
-        field("points", FieldType::Number, Strategy::Max, ClearPolicy::Ignore);
+        field(
+            "points",
+            FieldType::Number,
+            Strategy::Max,
+            ClearPolicy::Ignore,
+        );
         let label = Expr::Concat {
             parts: vec![Expr::Field("nick".into()), Expr::Field("rating".into())],
             separator: " / ".into(),
         };
-        field("label", FieldType::Text, Strategy::Derived(label), ClearPolicy::Ignore);
+        field(
+            "label",
+            FieldType::Text,
+            Strategy::Derived(label),
+            ClearPolicy::Ignore,
+        );
         for member in ADDRESS {
             field(member, FieldType::Text, self.address.clone(), self.clear);
         }
-        field("region", FieldType::Text, Strategy::Follow { group: "address".into() }, self.clear);
+        field(
+            "region",
+            FieldType::Text,
+            Strategy::Follow {
+                group: "address".into(),
+            },
+            self.clear,
+        );
         for member in ADDRESS {
             person.group_of.insert(member.into(), "address".into());
         }
@@ -97,23 +142,36 @@ impl RuleSet {
                 strategy: self.address.clone(),
                 clear: self.clear,
                 protect_manual: self.protect,
-                requires: if self.requires_country { vec!["country".into()] } else { Vec::new() },
+                requires: if self.requires_country {
+                    vec!["country".into()]
+                } else {
+                    Vec::new()
+                },
             },
         );
         person
     }
 
     fn system(&self, name: &str, style: &Style) -> System {
-        let mut mapping = ObjectMapping { vendor: "contact".into(), admit: true, ..ObjectMapping::default() };
+        let mut mapping = ObjectMapping {
+            vendor: "contact".into(),
+            admit: true,
+            ..ObjectMapping::default()
+        };
         if self.create {
             mapping.create = CreatePolicy::Always;
         }
         for field in self.person().fields.keys() {
-            mapping.fields.insert(field.as_str().into(), MappedField::plain(*field));
+            mapping
+                .fields
+                .insert(field.as_str().into(), MappedField::plain(*field));
         }
         if name == MAP {
             if let Some(rating) = mapping.fields.get_mut("rating") {
-                rating.values = RATINGS.iter().map(|(v, c)| ((*v).into(), (*c).into())).collect();
+                rating.values = RATINGS
+                    .iter()
+                    .map(|(v, c)| ((*v).into(), (*c).into()))
+                    .collect();
                 rating.closed = true;
             }
             if let Some(title) = mapping.fields.get_mut("title") {

@@ -7,7 +7,7 @@ use baton_core::{
     id::Object,
     name::Name,
     rules::{ClearPolicy, Decay, OnBlank, OnTransition, Segment, Strategy, Trust, TrustSource},
-    time::{DAY, HOUR, Millis, MINUTE, SECOND},
+    time::{DAY, HOUR, MINUTE, Millis, SECOND},
     value::Value,
 };
 use baton_sandbox::{Actor, Answer, Delivery, Events, Fields, Habits, Recase};
@@ -37,7 +37,11 @@ pub struct Scenario {
 impl Scenario {
     #[must_use]
     pub fn of_seed(seed: u64) -> Self {
-        Dice { rng: ChaCha8Rng::seed_from_u64(seed), number: 100 }.scenario(seed)
+        Dice {
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            number: 100,
+        }
+        .scenario(seed)
     }
 
     /// The habits of a system.
@@ -51,7 +55,11 @@ impl Scenario {
     pub fn style(&self, system: &str) -> Style {
         let habits = self.habits(system);
         let acks = habits.answer != Answer::Nothing;
-        Style { tagged: habits.origin_tag.is_some(), acks, reads: acks }
+        Style {
+            tagged: habits.origin_tag.is_some(),
+            acks,
+            reads: acks,
+        }
     }
 }
 
@@ -63,7 +71,15 @@ impl fmt::Display for Scenario {
             f,
             "rules: nick {:?}; title {:?}; address {:?}; clear {:?}; protect {:?}; requires {}; knows length {}; \
              clear guard {}; create {}",
-            r.nick, r.title, r.address, r.clear, r.protect, r.requires_country, r.knows_length, r.clear_guard, r.create
+            r.nick,
+            r.title,
+            r.address,
+            r.clear,
+            r.protect,
+            r.requires_country,
+            r.knows_length,
+            r.clear_guard,
+            r.create
         )?;
         for (name, h) in [(CRM, &self.crm), (MAP, &self.map)] {
             writeln!(
@@ -105,7 +121,14 @@ impl Dice {
         let deltas = crm.events == Events::Delta || map.events == Events::Delta;
         let acts = self.acts(&rules, deltas);
         let command_delay = self.one_of(&[(5, 50), (20, 900), (200, 3_000)]);
-        Scenario { seed, rules, crm, map, acts, command_delay }
+        Scenario {
+            seed,
+            rules,
+            crm,
+            map,
+            acts,
+            command_delay,
+        }
     }
 
     fn chance(&mut self, percent: u32) -> bool {
@@ -140,9 +163,17 @@ impl Dice {
         let (crm, map) = (Name::new(CRM), Name::new(MAP));
         match self.rng.random_range(0..16) {
             0..=2 => Strategy::Latest,
-            3 => Strategy::Priority { sources: vec![crm, map], on_blank: self.on_blank() },
-            4 => Strategy::Priority { sources: vec![map, crm], on_blank: self.on_blank() },
-            5 => Strategy::Only { source: self.one_of(&[crm, map]) },
+            3 => Strategy::Priority {
+                sources: vec![crm, map],
+                on_blank: self.on_blank(),
+            },
+            4 => Strategy::Priority {
+                sources: vec![map, crm],
+                on_blank: self.on_blank(),
+            },
+            5 => Strategy::Only {
+                source: self.one_of(&[crm, map]),
+            },
             6 => Strategy::Fill,
             7 => Strategy::First,
             8 => Strategy::Trust(self.trust()),
@@ -152,14 +183,23 @@ impl Dice {
             12 if !group => Strategy::Min,
             13 if deeper > 0 => Strategy::ByStage {
                 segments: vec![
-                    Segment { until: Some("mql".into()), strategy: self.strategy(group, deeper - 1) },
-                    Segment { until: None, strategy: self.strategy(group, deeper - 1) },
+                    Segment {
+                        until: Some("mql".into()),
+                        strategy: self.strategy(group, deeper - 1),
+                    },
+                    Segment {
+                        until: None,
+                        strategy: self.strategy(group, deeper - 1),
+                    },
                 ],
                 on_transition: self.one_of(&[OnTransition::Keep, OnTransition::Rejudge]),
             },
             14 => {
                 let fallback = self.chance(50) && deeper > 0;
-                Strategy::Manual { fallback: fallback.then(|| (2 * HOUR, Box::new(self.strategy(group, deeper - 1)))) }
+                Strategy::Manual {
+                    fallback: fallback
+                        .then(|| (2 * HOUR, Box::new(self.strategy(group, deeper - 1)))),
+                }
             }
             _ => Strategy::Latest,
         }
@@ -177,17 +217,31 @@ impl Dice {
             decay: self.one_of(&[Decay::Linear, Decay::FastThenSlow, Decay::SlowThenFast]),
         };
         let sources = BTreeMap::from([(Name::new(CRM), source()), (Name::new(MAP), source())]);
-        Trust { sources, margin: self.one_of(&[0, 5, 20]).into(), doubtful: 10.into() }
+        Trust {
+            sources,
+            margin: self.one_of(&[0, 5, 20]).into(),
+            doubtful: 10.into(),
+        }
     }
 
     fn habits(&mut self, system: &str) -> Habits {
-        let schema = ["email", "nick", "title", "company", "rating", "tags", "points", "label", "region"];
-        let schema = schema.iter().chain(&ADDRESS).map(|f| (*f).to_owned()).collect();
+        let schema = [
+            "email", "nick", "title", "company", "rating", "tags", "points", "label", "region",
+        ];
+        let schema = schema
+            .iter()
+            .chain(&ADDRESS)
+            .map(|f| (*f).to_owned())
+            .collect();
         let taciturn = self.chance(50);
         let mut habits = Habits {
             schema: BTreeMap::from([(Object::Contact, schema)]),
             unique: Some("email".into()),
-            ..if taciturn { Habits::taciturn() } else { Habits::faithful() }
+            ..if taciturn {
+                Habits::taciturn()
+            } else {
+                Habits::faithful()
+            }
         };
         habits.answer = self.one_of(&[Answer::Record, Answer::Stamp, Answer::Ok]);
         if !taciturn {
@@ -201,11 +255,17 @@ impl Dice {
             habits.delivery = self.one_of(&[
                 Delivery::default(),
                 Habits::taciturn().delivery,
-                Delivery { delay: (0, 3_000), ..Delivery::default() },
+                Delivery {
+                    delay: (0, 3_000),
+                    ..Delivery::default()
+                },
             ]);
         }
         if self.chance(30) {
-            habits.recases.insert("company".into(), self.one_of(&[Recase::Title, Recase::Upper]));
+            habits.recases.insert(
+                "company".into(),
+                self.one_of(&[Recase::Title, Recase::Upper]),
+            );
             habits.workflow_lag = self.one_of(&[0, 400, 2_500]);
         }
         if system == MAP && self.chance(60) {
@@ -235,11 +295,17 @@ impl Dice {
         let mut acts = Vec::new();
         let first = self.one_of(&[CRM, MAP]);
         let second = if first == CRM { MAP } else { CRM };
-        acts.push(Act { at, deed: self.create(first) });
+        acts.push(Act {
+            at,
+            deed: self.create(first),
+        });
         if !rules.create || self.chance(60) {
             let gap = self.pause();
             at = at.plus(if rules.create { 0 } else { gap });
-            acts.push(Act { at, deed: self.create(second) });
+            acts.push(Act {
+                at,
+                deed: self.create(second),
+            });
         }
         if deltas {
             // What changed in a record that nobody has heard of names no e-mail address: two people for a steward.
@@ -250,16 +316,26 @@ impl Dice {
             at = at.plus(gap);
             let deed = match self.rng.random_range(0..40) {
                 0 | 1 => Deed::Stage(self.one_of(&["nurture", "mql", "sal"])),
-                2 if matches!(rules.nick, Strategy::Manual { .. }) => {
-                    Deed::Rule { field: "nick".into(), value: Value::text(&self.text("Ruled")) }
-                }
-                3 => Deed::Lock { field: "nick".into(), value: Value::text(&self.text("Locked")) },
-                4 => Deed::Unlock { field: "nick".into() },
+                2 if matches!(rules.nick, Strategy::Manual { .. }) => Deed::Rule {
+                    field: "nick".into(),
+                    value: Value::text(&self.text("Ruled")),
+                },
+                3 => Deed::Lock {
+                    field: "nick".into(),
+                    value: Value::text(&self.text("Locked")),
+                },
+                4 => Deed::Unlock {
+                    field: "nick".into(),
+                },
                 _ => {
                     let system = self.one_of(&[CRM, MAP]);
                     let actor = self.actor();
                     let fields = self.some_fields(system);
-                    Deed::Edit { system, actor, fields }
+                    Deed::Edit {
+                        system,
+                        actor,
+                        fields,
+                    }
                 }
             };
             acts.push(Act { at, deed });
@@ -301,7 +377,11 @@ impl Dice {
         if self.chance(50) {
             fields.insert("rating".into(), self.rating(system));
         }
-        Deed::Create { system, actor: Actor::human("Otto Old"), fields }
+        Deed::Create {
+            system,
+            actor: Actor::human("Otto Old"),
+            fields,
+        }
     }
 
     fn some_fields(&mut self, system: &'static str) -> Fields {
@@ -315,8 +395,18 @@ impl Dice {
                 fields.insert("rating".into(), self.rating(system));
             }
             9 => {
-                let tags: Vec<&str> = ["red", "green", "blue", "gold"].into_iter().filter(|_| self.chance(40)).collect();
-                fields.insert("tags".into(), if tags.is_empty() { Json::Null } else { tags.join(";").into() });
+                let tags: Vec<&str> = ["red", "green", "blue", "gold"]
+                    .into_iter()
+                    .filter(|_| self.chance(40))
+                    .collect();
+                fields.insert(
+                    "tags".into(),
+                    if tags.is_empty() {
+                        Json::Null
+                    } else {
+                        tags.join(";").into()
+                    },
+                );
             }
             10 => {
                 let points = self.rng.random_range(1..100_000);
@@ -343,7 +433,11 @@ impl Dice {
     }
 
     fn put(&mut self, fields: &mut Fields, name: &str, blank: bool) {
-        let value = if blank { Json::Null } else { self.text("New").into() };
+        let value = if blank {
+            Json::Null
+        } else {
+            self.text("New").into()
+        };
         fields.insert(name.to_owned(), value);
     }
 
@@ -356,6 +450,10 @@ impl Dice {
 
     fn rating(&mut self, system: &str) -> Json {
         let (label, word) = self.one_of(&RATINGS);
-        if system == MAP { label.into() } else { word.into() }
+        if system == MAP {
+            label.into()
+        } else {
+            word.into()
+        }
     }
 }

@@ -41,7 +41,10 @@ pub fn canonical(world: &World, system: &str, vendor: &str, value: &Json) -> Opt
     let of = world.rules.systems.get(&name)?;
     let mapped: &MappedField = of.objects.get(&Object::Contact)?.fields.get(vendor)?;
     let rule = world.rules.person.fields.get(&mapped.field)?;
-    Some((mapped.field, canon::canonicalise(&Raw::from_json(value), rule, mapped, of).0))
+    Some((
+        mapped.field,
+        canon::canonicalise(&Raw::from_json(value), rule, mapped, of).0,
+    ))
 }
 
 #[must_use]
@@ -51,12 +54,24 @@ pub fn truth(world: &World, scenario: &Scenario) -> Truth {
         told.read(world, scenario, name, system);
     }
     let mut case = Case::new(&world.rules, Kind::Person, told.facts, world.now);
-    case.stages =
-        world.stages.iter().map(|(time, position, stage)| StageFact { time: *time, position: *position, stage: *stage }).collect();
+    case.stages = world
+        .stages
+        .iter()
+        .map(|(time, position, stage)| StageFact {
+            time: *time,
+            position: *position,
+            stage: *stage,
+        })
+        .collect();
     for (at, act) in &world.steward {
         match act {
             StewardAct::Rule { field, value, .. } => {
-                case.choices.push(StewardChoice { name: *field, at: *at, values: vec![value.clone()], record: None });
+                case.choices.push(StewardChoice {
+                    name: *field,
+                    at: *at,
+                    values: vec![value.clone()],
+                    record: None,
+                });
             }
             StewardAct::Lock { field, lock } => {
                 if let LockOn::Value(value) = &lock.on {
@@ -75,11 +90,19 @@ pub fn truth(world: &World, scenario: &Scenario) -> Truth {
     if unknowable.contains(&Name::new("nick")) || unknowable.contains(&Name::new("rating")) {
         unknowable.insert("label".into());
     }
-    if super::rules::ADDRESS.iter().any(|m| unknowable.contains(&Name::new(m))) {
+    if super::rules::ADDRESS
+        .iter()
+        .any(|m| unknowable.contains(&Name::new(m)))
+    {
         unknowable.extend(super::rules::ADDRESS.map(Name::new));
         unknowable.insert("region".into());
     }
-    Truth { golden, unknowable, entered: told.entered, origins: told.origins }
+    Truth {
+        golden,
+        unknowable,
+        entered: told.entered,
+        origins: told.origins,
+    }
 }
 
 #[derive(Default)]
@@ -104,11 +127,18 @@ impl Telling {
             before = Some(entry);
             let record = RecordKey::new(name, entry.object, entry.id.as_str());
             let event = Digest::of(&[name.as_bytes(), &act.to_le_bytes()]);
-            let told = if habits.events == Events::Whole { Told::Event } else { Told::Delta };
+            let told = if habits.events == Events::Whole {
+                Told::Event
+            } else {
+                Told::Delta
+            };
             let fact = |field: Name, value: Value| {
                 let mut fact = Fact::new(record.clone(), field, value, entry.stamp, event);
                 fact.told = told;
-                fact.position = Position { arrival: entry.at, log: act };
+                fact.position = Position {
+                    arrival: entry.at,
+                    log: act,
+                };
                 fact.seq = if habits.sequences { act } else { 0 };
                 fact
             };
@@ -117,11 +147,22 @@ impl Telling {
                     // Whole records show their blanks; a group that is told in part is read.
                     for field in world.rules.person.fields.keys() {
                         let mut blank = fact(*field, Value::Blank);
-                        blank.told = if told == Told::Event { Told::Event } else { Told::ReadBack };
-                        blank.seen =
-                            if told == Told::Event { Seen::BlankInEvent } else { Seen::BlankInSnapshot };
-                        blank.event = Digest::of(&[b"created", name.as_bytes(), entry.id.as_bytes()]);
-                        blank.position = Position { arrival: entry.at, log: 0 };
+                        blank.told = if told == Told::Event {
+                            Told::Event
+                        } else {
+                            Told::ReadBack
+                        };
+                        blank.seen = if told == Told::Event {
+                            Seen::BlankInEvent
+                        } else {
+                            Seen::BlankInSnapshot
+                        };
+                        blank.event =
+                            Digest::of(&[b"created", name.as_bytes(), entry.id.as_bytes()]);
+                        blank.position = Position {
+                            arrival: entry.at,
+                            log: 0,
+                        };
                         blank.own = matches!(entry.by, By::Baton { .. });
                         if told == Told::Event || blank.own {
                             blank.time = entry.stamp;
@@ -129,7 +170,11 @@ impl Telling {
                         self.facts.push(blank);
                     }
                 }
-                What::Value { field: vendor, after, .. } => {
+                What::Value {
+                    field: vendor,
+                    after,
+                    ..
+                } => {
                     let Some((field, value)) = canonical(world, name, vendor, after) else {
                         continue;
                     };
@@ -139,7 +184,11 @@ impl Telling {
                         (true, Told::Event) => Seen::BlankInEvent,
                         (true, _) => Seen::Cleared,
                     };
-                    fact.cause = if habits.names_causes { cause_of(&entry.by) } else { Cause::Unknown };
+                    fact.cause = if habits.names_causes {
+                        cause_of(&entry.by)
+                    } else {
+                        Cause::Unknown
+                    };
                     let place = (entry.id.clone(), field);
                     let behind = match &entry.by {
                         By::Workflow => standing.get(&place).map(|s| &s.by),
@@ -148,7 +197,10 @@ impl Telling {
                     if let Some(By::Baton { command_id }) = behind {
                         fact.own = true;
                         fact.seen = Seen::Value;
-                        let sent = world.sent.iter().find(|s| s.command.command_id == *command_id);
+                        let sent = world
+                            .sent
+                            .iter()
+                            .find(|s| s.command.command_id == *command_id);
                         fact.renders = sent
                             .and_then(|s| s.golden.get(&field))
                             .filter(|meant| **meant != value)
@@ -171,7 +223,15 @@ impl Telling {
 
     /// Somebody entered, about when Baton wrote it there, the very value that Baton wrote: nobody can tell the two
     /// apart where the vendor does not say.
-    fn coincidence(&mut self, world: &World, system: &str, entry: &JournalEntry, field: Name, value: &Value, own: bool) {
+    fn coincidence(
+        &mut self,
+        world: &World,
+        system: &str,
+        entry: &JournalEntry,
+        field: Name,
+        value: &Value,
+        own: bool,
+    ) {
         if own {
             return;
         }
@@ -196,7 +256,10 @@ impl Telling {
         }
         let mut moments: BTreeMap<(String, Millis), Vec<&JournalEntry>> = BTreeMap::new();
         for entry in system.journal() {
-            moments.entry((entry.id.clone(), entry.at.floor(world.rules.timing.quantum))).or_default().push(entry);
+            moments
+                .entry((entry.id.clone(), entry.at.floor(world.rules.timing.quantum)))
+                .or_default()
+                .push(entry);
         }
         for entries in moments.values() {
             let causes: BTreeSet<Cause> = entries.iter().map(|e| cause_of(&e.by)).collect();
@@ -212,7 +275,12 @@ impl Telling {
                     }
                 }
             }
-            self.unknowable.extend(values.into_iter().filter(|(_, n)| *n > 2).map(|(field, _)| field));
+            self.unknowable.extend(
+                values
+                    .into_iter()
+                    .filter(|(_, n)| *n > 2)
+                    .map(|(field, _)| field),
+            );
         }
     }
 }

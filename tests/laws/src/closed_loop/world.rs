@@ -69,10 +69,21 @@ pub struct World {
 impl World {
     #[must_use]
     pub fn new(scenario: &Scenario) -> Self {
-        let rules = scenario.rules.build(&scenario.style(CRM), &scenario.style(MAP));
+        let rules = scenario
+            .rules
+            .build(&scenario.style(CRM), &scenario.style(MAP));
         let systems = [CRM, MAP]
             .into_iter()
-            .map(|name| (name, System::new(name, scenario.habits(name).clone(), scenario.seed ^ name.len() as u64)))
+            .map(|name| {
+                (
+                    name,
+                    System::new(
+                        name,
+                        scenario.habits(name).clone(),
+                        scenario.seed ^ name.len() as u64,
+                    ),
+                )
+            })
             .collect();
         Self {
             rules,
@@ -95,7 +106,11 @@ impl World {
     /// The one person of the history.
     #[must_use]
     pub fn person(&self) -> Option<&State> {
-        self.book.entities.values().map(|e| &e.state).find(|s| s.merged_into.is_none())
+        self.book
+            .entities
+            .values()
+            .map(|e| &e.state)
+            .find(|s| s.merged_into.is_none())
     }
 
     /// Lets everything happen until nothing is left to happen.
@@ -118,7 +133,13 @@ impl World {
         let act = self.acts.front().map(|a| a.at);
         let command = self.on_the_way.keys().next().map(|(at, _)| *at);
         let message = self.systems.values().filter_map(System::next_due).min();
-        let wake = self.book.entities.values().filter_map(|e| e.state.wake).filter(|at| *at <= patience).min();
+        let wake = self
+            .book
+            .entities
+            .values()
+            .filter_map(|e| e.state.wake)
+            .filter(|at| *at <= patience)
+            .min();
         [act, command, message, wake].into_iter().flatten().min()
     }
 
@@ -135,13 +156,21 @@ impl World {
                 break;
             }
             let command = entry.remove();
-            self.line(format!("{} carries out {}", command.system, short(&command)));
+            self.line(format!(
+                "{} carries out {}",
+                command.system,
+                short(&command)
+            ));
             if let Some(system) = self.systems.get_mut(command.system.as_str()) {
                 system.command(now, &command);
             }
         }
         for name in [CRM, MAP] {
-            let messages = self.systems.get_mut(name).map(|s| s.due(now)).unwrap_or_default();
+            let messages = self
+                .systems
+                .get_mut(name)
+                .map(|s| s.due(now))
+                .unwrap_or_default();
             for message in messages {
                 self.hear(name, &message)?;
                 self.collect(scenario);
@@ -164,15 +193,26 @@ impl World {
 
     fn carry_out(&mut self, act: &Act) -> Result<(), Fault> {
         match &act.deed {
-            Deed::Create { system, actor, fields } => {
-                let sandbox = self.systems.get_mut(system).ok_or(Fault::World("no such system"))?;
+            Deed::Create {
+                system,
+                actor,
+                fields,
+            } => {
+                let sandbox = self
+                    .systems
+                    .get_mut(system)
+                    .ok_or(Fault::World("no such system"))?;
                 let made = sandbox.create(act.at, actor, Object::Contact, fields.clone());
                 // Baton may have been faster with a create of its own; then there is nothing to do.
                 if let Ok(id) = made {
                     self.ids.insert(system, id);
                 }
             }
-            Deed::Edit { system, actor, fields } => {
+            Deed::Edit {
+                system,
+                actor,
+                fields,
+            } => {
                 let Some(id) = self.id_in(system) else {
                     return Ok(());
                 };
@@ -183,7 +223,11 @@ impl World {
             }
             Deed::Stage(stage) => self.tell_stage(act.at, stage)?,
             Deed::Rule { field, value } => {
-                self.act_as_steward(StewardAct::Rule { field: *field, value: value.clone(), by: "Stella".into() });
+                self.act_as_steward(StewardAct::Rule {
+                    field: *field,
+                    value: value.clone(),
+                    by: "Stella".into(),
+                });
             }
             Deed::Lock { field, value } => {
                 let lock = Lock {
@@ -193,7 +237,10 @@ impl World {
                     at: act.at,
                     expires: None,
                 };
-                self.act_as_steward(StewardAct::Lock { field: *field, lock });
+                self.act_as_steward(StewardAct::Lock {
+                    field: *field,
+                    lock,
+                });
             }
             Deed::Unlock { field } => self.act_as_steward(StewardAct::Unlock { field: *field }),
         }
@@ -212,11 +259,17 @@ impl World {
     #[must_use]
     pub fn id_in(&self, system: &str) -> Option<String> {
         let sandbox = self.systems.get(system)?;
-        sandbox.records().find(|(_, _, r)| r.is_living()).map(|(_, id, _)| id.to_owned())
+        sandbox
+            .records()
+            .find(|(_, _, r)| r.is_living())
+            .map(|(_, id, _)| id.to_owned())
     }
 
     fn tell_stage(&mut self, at: Millis, stage: &str) -> Result<(), Fault> {
-        let Some((system, id)) = [CRM, MAP].into_iter().find_map(|s| Some((s, self.id_in(s)?))) else {
+        let Some((system, id)) = [CRM, MAP]
+            .into_iter()
+            .find_map(|s| Some((s, self.id_in(s)?)))
+        else {
             return Ok(());
         };
         let payload = serde_json::json!({
@@ -227,7 +280,8 @@ impl World {
         for change in changes {
             // A stage of somebody who is not known yet tells nothing.
             if self.book.links.contains_key(&change.record) {
-                self.stages.push((change.time, change.position, stage.into()));
+                self.stages
+                    .push((change.time, change.position, stage.into()));
                 self.settle(Item::Change(change));
             }
         }
@@ -235,14 +289,21 @@ impl World {
     }
 
     fn read(&mut self, system: &str, payload: &[u8]) -> Result<Vec<Change>, Fault> {
-        let message = Message { key: None, value: Some(payload), object: Some("contact") };
-        let items = decode(Format::Baton, &message).map_err(|e| Fault::Unreadable(format!("{e:?}")))?;
+        let message = Message {
+            key: None,
+            value: Some(payload),
+            object: Some("contact"),
+        };
+        let items =
+            decode(Format::Baton, &message).map_err(|e| Fault::Unreadable(format!("{e:?}")))?;
         let position = self.position(system, 0);
         let mut changes = Vec::new();
         for (index, item) in items.into_iter().enumerate() {
             let raw = match item {
                 baton_connectors::Item::Change(raw) => raw,
-                baton_connectors::Item::Refused(e) => return Err(Fault::Unreadable(format!("{e:?}"))),
+                baton_connectors::Item::Refused(e) => {
+                    return Err(Fault::Unreadable(format!("{e:?}")));
+                }
             };
             let incoming = Incoming {
                 system: system.into(),
@@ -252,7 +313,8 @@ impl World {
                 index: u32::try_from(index).unwrap_or(u32::MAX),
                 message: Digest::of(&[payload]),
             };
-            let change = normalise::normalise(&incoming, &self.rules).map_err(|e| Fault::Unreadable(e.to_string()))?;
+            let change = normalise::normalise(&incoming, &self.rules)
+                .map_err(|e| Fault::Unreadable(e.to_string()))?;
             changes.push(change);
         }
         Ok(changes)
@@ -270,24 +332,36 @@ impl World {
                         change.time,
                         change.cause,
                         change.origin,
-                        change.fields.iter().map(|f| format!("{}={}", f.field, f.value)).collect::<Vec<_>>().join(" ")
+                        change
+                            .fields
+                            .iter()
+                            .map(|f| format!("{}={}", f.field, f.value))
+                            .collect::<Vec<_>>()
+                            .join(" ")
                     );
                     self.line(text);
                     self.settle(Item::Change(change));
                 }
             }
             TopicKind::Results => {
-                let result: CommandResult =
-                    serde_json::from_slice(&message.payload).map_err(|e| Fault::Unreadable(e.to_string()))?;
+                let result: CommandResult = serde_json::from_slice(&message.payload)
+                    .map_err(|e| Fault::Unreadable(e.to_string()))?;
                 let position = self.position(system, 1);
-                let asked = self.sent.iter().rev().find(|s| s.command.command_id == result.command_id);
+                let asked = self
+                    .sent
+                    .iter()
+                    .rev()
+                    .find(|s| s.command.command_id == result.command_id);
                 let read = asked.is_some_and(|s| s.command.kind == CommandKind::Read);
                 self.line(format!(
                     "{system} answers {} {:?} stamp {:?}: {}",
                     id_end(&result.command_id),
                     result.outcome,
                     result.stamp,
-                    result.record.as_ref().map_or_else(String::new, |r| show(&r.clone().into_iter().collect())),
+                    result
+                        .record
+                        .as_ref()
+                        .map_or_else(String::new, |r| show(&r.clone().into_iter().collect())),
                 ));
                 if read && let Some(change) = normalise::read_back(&result, &self.rules, position) {
                     self.settle(Item::Change(change));
@@ -317,7 +391,11 @@ impl World {
 
     fn golden(&self) -> BTreeMap<Name, Value> {
         let golden = self.person().map(|p| &p.golden);
-        golden.into_iter().flatten().map(|(name, g)| (*name, g.value.clone())).collect()
+        golden
+            .into_iter()
+            .flatten()
+            .map(|(name, g)| (*name, g.value.clone()))
+            .collect()
     }
 
     /// Sends what the engine decided to send.
@@ -325,23 +403,39 @@ impl World {
         let out = std::mem::take(&mut self.book.out);
         let golden = self.golden();
         for message in out.messages {
-            let (OutTopic::Commands(_), OutBody::Command(command)) = (message.topic, message.body) else {
+            let (OutTopic::Commands(_), OutBody::Command(command)) = (message.topic, message.body)
+            else {
                 continue;
             };
             self.line(format!("  Baton sends {}", short(&command)));
             let (least, most) = scenario.command_delay;
             let arrives = self.now.plus(self.rng.random_range(least..=most));
-            self.on_the_way.insert((arrives, self.sent.len()), command.clone());
-            self.sent.push(Sent { at: self.now, command, golden: golden.clone() });
+            self.on_the_way
+                .insert((arrives, self.sent.len()), command.clone());
+            self.sent.push(Sent {
+                at: self.now,
+                command,
+                golden: golden.clone(),
+            });
         }
         for parked in out.parked {
-            self.line(format!("  parked: {} {:?}: {}", parked.code.as_str(), parked.field, parked.why));
+            self.line(format!(
+                "  parked: {} {:?}: {}",
+                parked.code.as_str(),
+                parked.field,
+                parked.why
+            ));
         }
     }
 
     fn position(&mut self, system: &str, topic: u8) -> Position {
         self.offset += 1;
-        Position::new(self.now, topic + if system == CRM { 0 } else { 2 }, 0, self.offset)
+        Position::new(
+            self.now,
+            topic + if system == CRM { 0 } else { 2 },
+            0,
+            self.offset,
+        )
     }
 
     fn line(&mut self, text: String) {
@@ -354,7 +448,11 @@ impl World {
         let mut out = String::new();
         for line in &self.lines {
             let since = line.at.since(START);
-            out.push_str(&format!("{:>12.3}s {}\n", since as f64 / 1_000.0, line.text));
+            out.push_str(&format!(
+                "{:>12.3}s {}\n",
+                since as f64 / 1_000.0,
+                line.text
+            ));
         }
         out
     }
@@ -367,7 +465,9 @@ impl World {
 }
 
 fn short(command: &Command) -> String {
-    let why = command.reason.map_or_else(String::new, |r| format!(" ({})", r.as_str()));
+    let why = command
+        .reason
+        .map_or_else(String::new, |r| format!(" ({})", r.as_str()));
     format!(
         "{:?} {} {}{why}: {}",
         command.kind,
