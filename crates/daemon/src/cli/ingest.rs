@@ -26,6 +26,9 @@ use crate::{
     kafka::{Outgoing, Publisher, Reader},
 };
 
+/// Messages held in memory while settling here.
+const PORTION: usize = 20_000;
+
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// Whose payloads these are
@@ -208,7 +211,9 @@ async fn settle_here(
     })
     .await??;
     let ends = tokio::task::block_in_place(|| reader.ends())?;
-    let report = engine.drain_until(&mut reader, &ends).await?;
+    let report = engine
+        .drain_in_portions(&mut reader, &ends, PORTION)
+        .await?;
     engine.fire_timers().await?;
     engine.relay_all(publisher).await?;
     engine.store.close().await;

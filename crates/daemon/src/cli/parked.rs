@@ -153,6 +153,8 @@ fn show(place: &Place, parked: &Parked, state: StewardState) -> anyhow::Result<E
     for candidate in &parked.candidates {
         output::line(format!("  candidate:  {candidate}"))?;
     }
+    let page = parked.code.as_str().replace('_', "-");
+    output::line(format!("  help:       docs/errors/parked-{page}.md"))?;
     output::line(format!(
         "  to decide:  baton parked resolve {} {}",
         parked.id,

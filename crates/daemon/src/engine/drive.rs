@@ -20,8 +20,35 @@ impl Engine {
         reader: &mut Reader,
         ends: &Ends,
     ) -> Result<Report, EngineError> {
+        self.drain_some(reader, ends, usize::MAX).await
+    }
+
+    /// The same in portions of so many messages, each put into order by itself: for loads that need not repeat
+    /// exactly and do not fit into memory.
+    ///
+    /// # Errors
+    /// As [`Engine::drain_until`].
+    pub async fn drain_in_portions(
+        &self,
+        reader: &mut Reader,
+        ends: &Ends,
+        portion: usize,
+    ) -> Result<Report, EngineError> {
+        let mut report = Report::default();
+        while !reader.reached(ends) {
+            report.add(self.drain_some(reader, ends, portion).await?);
+        }
+        Ok(report)
+    }
+
+    async fn drain_some(
+        &self,
+        reader: &mut Reader,
+        ends: &Ends,
+        most: usize,
+    ) -> Result<Report, EngineError> {
         let active = self.active();
-        let mut waiting = tokio::task::block_in_place(|| reader.read_until(ends, usize::MAX))?;
+        let mut waiting = tokio::task::block_in_place(|| reader.read_until(ends, most))?;
         waiting.sort_by_cached_key(|message| active.topics.position(message));
         let size = (active.settings.daemon.batch_messages as usize).max(1);
         let mut report = Report::default();

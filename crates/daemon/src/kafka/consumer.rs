@@ -2,7 +2,7 @@
 //! over; the engine's answer (positions that are safe, partitions to stop) comes back on a channel.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Arc, mpsc as blocking},
     time::{Duration, Instant},
 };
@@ -102,7 +102,7 @@ impl GroupConsumer {
                 Pump {
                     consumer,
                     limits,
-                    stopped: BTreeSet::new(),
+                    stopped: BTreeMap::new(),
                     names: BTreeMap::new(),
                 }
                 .run(&hand_over, &commands);
@@ -141,7 +141,8 @@ impl GroupConsumer {
 struct Pump {
     consumer: BaseConsumer<Assigned>,
     limits: Limits,
-    stopped: BTreeSet<(Arc<str>, i32)>,
+    /// Stopped partitions, and the first offset of each that was not settled.
+    stopped: BTreeMap<(Arc<str>, i32), i64>,
     names: BTreeMap<String, Arc<str>>,
 }
 
@@ -182,20 +183,20 @@ impl Pump {
             } => {
                 let mut list = TopicPartitionList::new();
                 list.add_partition(&topic, partition);
-                let paused = self.consumer.pause(&list).and_then(|()| {
+                // Batches that were handed over before name later offsets; the first one counts.
+                let first = self.stopped.entry((topic, partition)).or_insert(offset);
+                *first = offset.min(*first);
+                self.consumer.pause(&list)
+            }
+            Control::Resume => std::mem::take(&mut self.stopped).into_iter().try_for_each(
+                |((topic, partition), offset)| {
+                    let mut list = TopicPartitionList::new();
+                    list.add_partition(&topic, partition);
+                    self.consumer.resume(&list)?;
                     self.consumer
                         .seek(&topic, partition, Offset::Offset(offset), ASK)
-                });
-                self.stopped.insert((topic, partition));
-                paused
-            }
-            Control::Resume => {
-                let mut list = TopicPartitionList::new();
-                for (topic, partition) in std::mem::take(&mut self.stopped) {
-                    list.add_partition(&topic, partition);
-                }
-                self.consumer.resume(&list)
-            }
+                },
+            ),
         };
         if let Err(error) = done {
             // A partition that went to another worker meanwhile is the ordinary case.
@@ -221,7 +222,7 @@ impl Pump {
                     let stopped = !self.stopped.is_empty()
                         && self
                             .stopped
-                            .contains(&(message.topic.clone(), message.partition));
+                            .contains_key(&(message.topic.clone(), message.partition));
                     if stopped {
                         continue;
                     }

@@ -4,6 +4,7 @@
 
 mod command_line;
 mod given;
+mod help;
 mod log;
 mod pipeline;
 mod stewards;

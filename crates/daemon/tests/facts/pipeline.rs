@@ -260,3 +260,33 @@ async fn an_answer_that_cannot_be_read_is_a_dead_letter_and_no_change() {
         .unwrap();
     assert_eq!(letters[0].code, "malformed-result");
 }
+
+#[tokio::test]
+async fn what_is_published_fits_its_published_schema() {
+    let (engine, _folder) = engine().await;
+    let change = contact("c1", 0, r#""email":"ann@example.com","first_name":"Ann""#);
+    settle(
+        &engine,
+        vec![message("crm", 0, &change), message("crm", 1, "{ junk")],
+    )
+    .await;
+    let schemas = baton::cli::message_schemas();
+    let mut seen = std::collections::BTreeSet::new();
+    for row in outbox(&engine).await {
+        let name = match row.topic {
+            OutTopic::Commands(_) => "command",
+            OutTopic::Golden => "golden",
+            OutTopic::Decisions => "decision",
+            OutTopic::DeadLetters => "dead-letter",
+        };
+        let body: serde_json::Value = serde_json::from_slice(&row.body).unwrap();
+        let validator = jsonschema::validator_for(&schemas[name]).unwrap();
+        let wrong: Vec<String> = validator
+            .iter_errors(&body)
+            .map(|error| error.to_string())
+            .collect();
+        assert!(wrong.is_empty(), "{name}: {wrong:?}");
+        seen.insert(name);
+    }
+    assert_eq!(seen.len(), 4, "{seen:?}");
+}
