@@ -20,6 +20,7 @@ use crate::{
         Absorbed, Cell, Event, Guarded, IntentEnd, Link, LinkStatus, LinkStatusFact, Obs,
         ReadReason, Ruling, SealedAs, StageFact, State,
     },
+    tasks,
     time::Millis,
     wire,
 };
@@ -60,6 +61,7 @@ pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Tra
         }
     };
     let moved = rejudge(state, &touched, rules, at, &mut effects);
+    tasks::ask_stewards(state, &touched, rules, at, &mut effects);
     let outcome = if moved && outcome > Outcome::Applied && outcome != Outcome::Duplicate {
         Outcome::Applied
     } else {

@@ -24,6 +24,7 @@ pub mod rest;
 pub mod rules;
 pub mod state;
 pub mod strategy;
+mod tasks;
 pub mod time;
 pub mod value;
 pub mod wire;
