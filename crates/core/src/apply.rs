@@ -298,7 +298,7 @@ fn duplicate(
         event.time = time;
         event.position = position;
         let (events, quantum) = (&history.events, rules.timing.quantum);
-        for field in history.fields.values_mut() {
+        for (_, field) in history.fields.iter_mut() {
             field
                 .obs
                 .sort_by_key(|o| events[o.event as usize].rho(quantum));
@@ -346,6 +346,9 @@ fn observe(
     };
     let rho = event.rho(quantum);
     history.events.push(event);
+    if history.fields.is_empty() {
+        history.fields.reserve(change.fields.len());
+    }
     let events = &history.events;
     let mut firsts = Vec::with_capacity(change.fields.len());
     for field in &change.fields {
@@ -354,15 +357,21 @@ fn observe(
         }
         let of_field = history.fields.entry(field.field).or_default();
         firsts.push(of_field.obs.is_empty() && !field.value.is_blank());
-        let same =
-            |c: &Cell| c.value == field.value && c.seen == field.seen && c.before == field.before;
+        let same = |c: &Cell| {
+            c.value == field.value
+                && c.seen == field.seen
+                && c.before.as_deref() == field.before.as_ref()
+        };
         // The newest content is the likeliest to be restated.
         let cell = of_field.cells.iter().rposition(same).unwrap_or_else(|| {
-            let (value, seen, before) = (field.value.clone(), field.seen, field.before.clone());
+            if of_field.cells.is_empty() {
+                // Most fields never change: room for one, not for four.
+                of_field.cells.reserve_exact(1);
+            }
             of_field.cells.push(Cell {
-                value,
-                seen,
-                before,
+                value: field.value.clone(),
+                seen: field.seen,
+                before: field.before.clone().map(Box::new),
             });
             of_field.cells.len() - 1
         });
@@ -563,7 +572,7 @@ fn wake(state: &mut State, at: Millis, touched: &mut BTreeSet<Name>, rules: &Rul
             }
         }
     }
-    for delivery in state.deliveries.values_mut() {
+    for (_, delivery) in state.deliveries.iter_mut() {
         if delivery.retry.is_some_and(|(_, next)| next <= at) {
             delivery.retry = delivery
                 .retry
@@ -725,11 +734,11 @@ fn steward_consent(
 fn erase(state: &mut State, at: Millis) {
     state.erased = Some(at);
     let gone = crate::value::Value::Blank;
-    for history in state.histories.values_mut() {
+    for (_, history) in state.histories.iter_mut() {
         for event in &mut history.events {
             event.actor = None;
         }
-        for field in history.fields.values_mut() {
+        for (_, field) in history.fields.iter_mut() {
             for cell in &mut field.cells {
                 cell.value = gone.clone();
                 cell.seen = Seen::BlankInSnapshot;
@@ -737,7 +746,7 @@ fn erase(state: &mut State, at: Millis) {
             }
         }
     }
-    for delivery in state.deliveries.values_mut() {
+    for (_, delivery) in state.deliveries.iter_mut() {
         delivery.intents.clear();
         delivery.renderings.clear();
         delivery.refused.clear();

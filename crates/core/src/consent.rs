@@ -149,7 +149,7 @@ pub fn standing(turns: &BTreeSet<ConsentTurn>, moved: impl Fn(&ConsentTurn) -> b
 /// Whether a bounced address was replaced at its own record after the bounce.
 #[must_use]
 pub fn address_moved(state: &State, turn: &ConsentTurn, rule: &ConsentRule, rules: &Rules) -> bool {
-    let Some((record, _)) = state.links.get_key_value(&turn.record) else {
+    let Some(record) = state.linked(&turn.record) else {
         return false;
     };
     track(state, record, rule.address, rules)
@@ -170,7 +170,7 @@ pub fn later_addresses(
     from: Millis,
     rules: &Rules,
 ) -> BTreeSet<Digest> {
-    let Some((record, _)) = state.links.get_key_value(record) else {
+    let Some(record) = state.linked(record) else {
         return BTreeSet::new();
     };
     track(state, record, rule.address, rules)

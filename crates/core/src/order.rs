@@ -239,7 +239,7 @@ fn seat_observations<'a>(
             value,
             meant: None,
             seen: *seen,
-            before: before.as_ref(),
+            before: before.as_deref(),
             event: Some(event),
             cause: event.cause,
             role,

@@ -260,7 +260,7 @@ fn survey(
     let entity = rules.entity(state.id.kind);
     let mut found = Survey::default();
     let empty = Delivery::default();
-    let delivery = state.deliveries.get(record).unwrap_or(&empty);
+    let delivery = state.deliveries.get(record).map_or(&empty, |d| &**d);
     let passes = mapping.filter.iter().all(|c| holds(c, state)) && !state.archived;
     let asked = delivery.last_read.map(|(asked, _)| asked);
     let mut done: BTreeSet<Name> = BTreeSet::new();

@@ -17,13 +17,17 @@ use crate::{
     value::Value,
 };
 
+/// An ordered map as one sorted vector: an entity's maps hold a handful of entries, and a tree's nodes are made for
+/// eleven. It serialises as every map does.
+pub type Sorted<K, V> = litemap::LiteMap<K, V>;
+
 /// One person, account or deal.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct State {
     pub id: EntityId,
-    pub links: BTreeMap<RecordKey, Link>,
-    pub histories: BTreeMap<RecordKey, History>,
-    pub golden: BTreeMap<Name, Golden>,
+    pub links: Sorted<RecordKey, Link>,
+    pub histories: Sorted<RecordKey, Box<History>>,
+    pub golden: Sorted<Name, Golden>,
     /// Rises with every change of a golden value.
     pub golden_version: u64,
     pub locks: BTreeMap<Name, Lock>,
@@ -33,7 +37,7 @@ pub struct State {
     pub stages: BTreeSet<StageFact>,
     /// Consent turns of other people who have one of this person's addresses.
     pub shared_consent: BTreeSet<ConsentTurn>,
-    pub deliveries: BTreeMap<RecordKey, Delivery>,
+    pub deliveries: Sorted<RecordKey, Box<Delivery>>,
     /// Creates that have been sent and whose record is not known yet.
     pub creates: BTreeMap<Name, PendingCreate>,
     /// Clears that wait for the mass-clear guard, or that it held.
@@ -43,7 +47,7 @@ pub struct State {
     /// This entity went into another; its records follow. It keeps its own locks, rulings and stages.
     pub merged_into: Option<EntityId>,
     /// Where each record came from, so that a merge can be undone: entity before the merge.
-    pub provenance: BTreeMap<RecordKey, EntityId>,
+    pub provenance: Sorted<RecordKey, EntityId>,
     /// What merged entities brought besides records.
     pub absorbed: BTreeMap<EntityId, Absorbed>,
     pub erased: Option<Millis>,
@@ -61,20 +65,20 @@ impl State {
     pub fn new(id: EntityId) -> Self {
         Self {
             id,
-            links: BTreeMap::new(),
-            histories: BTreeMap::new(),
-            golden: BTreeMap::new(),
+            links: Sorted::new(),
+            histories: Sorted::new(),
+            golden: Sorted::new(),
             golden_version: 0,
             locks: BTreeMap::new(),
             rulings: BTreeMap::new(),
             stages: BTreeSet::new(),
             shared_consent: BTreeSet::new(),
-            deliveries: BTreeMap::new(),
+            deliveries: Sorted::new(),
             creates: BTreeMap::new(),
             guarded: BTreeMap::new(),
             sealed_before: Millis::UNTIMED,
             merged_into: None,
-            provenance: BTreeMap::new(),
+            provenance: Sorted::new(),
             absorbed: BTreeMap::new(),
             erased: None,
             archived: false,
@@ -116,6 +120,13 @@ impl State {
             .collect();
         all.sort();
         all.into_iter()
+    }
+
+    /// The state's own copy of a linked record's key.
+    #[must_use]
+    pub fn linked(&self, record: &RecordKey) -> Option<&RecordKey> {
+        let at = self.links.find_index(record).ok()?;
+        self.links.get_indexed(at).map(|(key, _)| key)
     }
 
     #[must_use]
@@ -204,7 +215,7 @@ impl Link {
 pub struct History {
     /// In order of insertion; observations refer to them by index.
     pub events: Vec<Event>,
-    pub fields: BTreeMap<Name, FieldHistory>,
+    pub fields: Sorted<Name, FieldHistory>,
 }
 
 /// The place and origin of one change's observations.
@@ -238,7 +249,8 @@ pub struct FieldHistory {
 pub struct Cell {
     pub value: Value,
     pub seen: Seen,
-    pub before: Option<Value>,
+    /// Only vendors with before-images have one; boxed, because most cells have none.
+    pub before: Option<Box<Value>>,
 }
 
 /// One observation: (event, content), by index.

@@ -206,7 +206,7 @@ fn change(book: &mut Book, n: u64, event_number: u64) {
     };
     entry.dirty = true;
     entry.state.golden_version += 1;
-    for golden in entry.state.golden.values_mut().take(2) {
+    for (_, golden) in entry.state.golden.iter_mut().take(2) {
         golden.value = Value::text(&format!("value {event_number}"));
     }
     let golden = &entry.state.golden;
