@@ -60,7 +60,7 @@ pub fn out_of_sync(state: &State, rules: &Rules, at: Millis) -> Vec<(RecordKey, 
             record,
             system,
             mapping,
-            delivery: state.deliveries.get(record).unwrap_or(&none),
+            delivery: state.deliveries.get(record).map_or(&none, |d| &**d),
             at,
         };
         let entity = rules.entity(state.id.kind);
