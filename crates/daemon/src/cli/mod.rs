@@ -11,7 +11,7 @@ mod lock;
 mod log;
 mod merge;
 mod migrate;
-mod output;
+pub(crate) mod output;
 mod parked;
 mod run;
 mod schema;
@@ -131,6 +131,9 @@ struct DemoArgs {
     /// Repeat a run exactly
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// People in the cast when the day begins
+    #[arg(long, value_name = "N", hide = true, default_value_t = baton_sandbox::day::PEOPLE)]
+    people: usize,
 }
 
 /// Parses the command line and runs the command.
@@ -172,6 +175,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             crate::demo::run(crate::demo::Args {
                 exit: args.exit,
                 seed: args.seed,
+                people: args.people,
                 json: place.json,
                 config: place.config,
                 data: place.data,

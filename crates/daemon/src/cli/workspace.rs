@@ -235,12 +235,28 @@ impl Workspace {
     /// # Errors
     /// When it does not start.
     pub async fn start_log(&self, held: Held) -> anyhow::Result<LogHandle> {
+        self.start_log_with(held, None).await
+    }
+
+    /// The same with a retention of the topics that are created, ms; -1: for ever, whatever their records' times.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start_log_with(
+        &self,
+        held: Held,
+        retention_ms: Option<i64>,
+    ) -> anyhow::Result<LogHandle> {
         let config = baton_log::Config::new(self.data.join("log"));
         let log = baton_log::Log::open(config)
             .await
             .context("cannot start the embedded log")?;
         let connection = self.connection(log.addr().to_string());
-        self.ensure_topics(&connection, true).await?;
+        let mut specs = self.active.topics.specs(true);
+        for spec in &mut specs {
+            spec.retention_ms = retention_ms;
+        }
+        ensure(&connection, &specs, true).await?;
         Ok(LogHandle {
             connection,
             admin: None,

@@ -235,6 +235,19 @@ impl Metrics {
             .inc_by(count);
     }
 
+    /// Violations so far, by law, those without one included.
+    #[must_use]
+    pub fn violations(&self) -> BTreeMap<String, u64> {
+        (1..=17)
+            .map(|law| {
+                let law = format!("L{law}");
+                let labels = vec![("law", law.clone())];
+                let count = self.violations.get_or_create(&labels).get();
+                (law, count)
+            })
+            .collect()
+    }
+
     pub fn stage(&self, stage: Stage, took: Duration) {
         if let Some(histogram) = self.stages.get(&stage) {
             histogram.observe(took.as_secs_f64());

@@ -202,8 +202,14 @@ impl Day {
     /// quarter of an hour, so that the last messages are in the log when it ends.
     #[must_use]
     pub fn new(seed: u64, end: Millis) -> Self {
+        Self::with_people(seed, end, PEOPLE)
+    }
+
+    /// The same with another number of people, at least about 300: fewer leave scenes out.
+    #[must_use]
+    pub fn with_people(seed: u64, end: Millis, people: usize) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let people = cast::people(&mut rng, PEOPLE);
+        let people = cast::people(&mut rng, people);
         let (mut steps, example) = scenes::write(&mut rng, end.minus(DAY), people);
         steps.sort_by_key(|step| step.at);
         Self {

@@ -207,6 +207,17 @@ impl System {
             .map(|((_, id), _)| id.as_str())
     }
 
+    /// How a value that somebody writes comes to stand once all workflows have run: label, cut, case.
+    #[must_use]
+    pub fn rendering(&self, object: Object, field: &str, value: &Value) -> Value {
+        let field = self.kept_as(object, field);
+        let kept = self.as_kept(&field, value.clone());
+        match (kept.as_str(), self.habits.recases.get(&field)) {
+            (Some(text), Some(how)) => self.as_kept(&field, text::recase(text, *how).into()),
+            _ => kept,
+        }
+    }
+
     /// Messages that have reached the log by `at`, in the order in which they did; each is handed out once.
     /// Asking lets no time pass but that of workflows, so that one may look ahead and go on from before.
     pub fn due(&mut self, at: Millis) -> Vec<Outgoing> {

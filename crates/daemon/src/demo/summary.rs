@@ -1,0 +1,78 @@
+//! What a run came to, as one object. Nothing in it depends on this machine but the paths.
+
+use std::collections::BTreeMap;
+
+use baton_core::wire::Explanation;
+use serde::Serialize;
+
+use super::compare::Difference;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    pub seed: u64,
+    pub people: u64,
+    pub accounts: u64,
+    pub deals: u64,
+    /// Steps by scene.
+    pub scenes: BTreeMap<String, u64>,
+    pub messages: Messages,
+    /// By system, then by kind.
+    pub commands: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Changes by what became of them.
+    pub outcomes: BTreeMap<String, u64>,
+    /// What waits for a steward, by code.
+    pub parked: BTreeMap<String, u64>,
+    pub compared: Compared,
+    pub converged: bool,
+    pub differences: Vec<Difference>,
+    /// Violations by law.
+    pub laws: BTreeMap<String, u64>,
+    pub worked_example: Example,
+    /// A hash of everything that ever came to stand in both systems: equal for equal runs.
+    pub fingerprint: String,
+    pub data: String,
+    pub metrics: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Messages {
+    pub changes: u64,
+    pub results: u64,
+    pub late: u64,
+    pub twice: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Compared {
+    pub records: u64,
+    pub fields: u64,
+    /// Fields that stand as their system renders them: cut or re-cased.
+    pub rendered: u64,
+    /// Fields that are rightly left alone, by reason.
+    pub left_alone: BTreeMap<String, u64>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Example {
+    pub person: String,
+    pub email: String,
+    pub salesperson: String,
+    pub edited: String,
+    pub address: String,
+    pub list: String,
+    pub imported: String,
+    pub list_address: String,
+    /// What stands in each system at the end.
+    pub stands: BTreeMap<String, String>,
+    /// Whether the salesperson's address stands in both systems, whole.
+    pub survived: bool,
+    pub explanation: Option<Explanation>,
+}
+
+impl Summary {
+    /// Whether everything converged and no law was broken.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.converged && self.laws.values().all(|count| *count == 0)
+    }
+}
