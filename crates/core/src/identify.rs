@@ -133,7 +133,24 @@ fn needs_of_state(book: &Book, state: &State, rules: &Rules, needs: &mut Needs) 
         .iter()
         .filter(|_| state.id.kind == Kind::Person)
     {
-        if let Some(digest) = address_digest(rule.channel, state.golden_value(rule.address)) {
+        // Every address that any of its records ever had: a statement of then still speaks of it.
+        let stood = state
+            .histories
+            .values()
+            .filter_map(|h| h.fields.get(&rule.address))
+            .flat_map(|f| f.cells.iter().map(|c| &c.value));
+        let told = state
+            .shared_consent
+            .iter()
+            .filter(|t| t.channel == rule.channel)
+            .map(|t| t.address);
+        let addresses = stood
+            .chain([state.golden_value(rule.address)])
+            .filter_map(|address| address_digest(rule.channel, address));
+        for digest in addresses
+            .chain(told)
+            .filter(|digest| *digest != Digest::default())
+        {
             need_address(book, digest, needs);
         }
     }
@@ -890,7 +907,11 @@ fn share_consent(book: &mut Book, entity: EntityId, rules: &Rules, at: Millis) {
             })
             .collect();
         turns.extend(spread);
-        for turn in turns {
+        // A statement of which no address is known speaks of this person only.
+        for turn in turns
+            .into_iter()
+            .filter(|turn| turn.address != Digest::default())
+        {
             let row = book.addresses.entry(turn.address).or_default();
             if row.turns.insert(turn.clone()) {
                 row.dirty = true;

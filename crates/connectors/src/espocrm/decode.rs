@@ -31,14 +31,16 @@ pub(crate) fn decode(text: &str, message: &Message<'_>) -> Result<Vec<Item>, Dec
             entity(node, place, message, Class::Snapshot, out)
         }));
     }
-    Ok(each(&root, &Place::Root, |node, place, out| {
+    let mut items = each(&root, &Place::Root, |node, place, out| {
         let class = if node.some("createdAt").is_some() {
             Class::Event
         } else {
             Class::Delta
         };
         entity(node, place, message, class, out)
-    }))
+    });
+    date_by_what_follows(&mut items);
+    Ok(items)
 }
 
 fn entity(
@@ -83,8 +85,37 @@ fn entity(
         .filter_map(|(name, object)| Some((*object, node.get(name).and_then(Node::id)?)))
         .collect();
     let convert = (!to.is_empty()).then(|| beside(&change, Class::Convert { to }, "convert"));
-    push(out, change, place)?;
-    convert.map_or(Ok(()), |convert| push(out, convert, place))
+    // The conversion first: a lead that was converted is no longer written to, and what it says is its contact's.
+    if let Some(convert) = convert {
+        push(out, convert, place)?;
+    }
+    push(out, change, place)
+}
+
+/// Changes of one record in one array are told in order, and only some carry a stamp: one without took place no
+/// later than the next one of its record that has one.
+fn date_by_what_follows(items: &mut [Item]) {
+    for at in (0..items.len()).rev() {
+        let (before, after) = items.split_at_mut(at + 1);
+        let Some(Item::Change(change)) = before.last_mut() else {
+            continue;
+        };
+        if change.time.is_some() || change.seq.is_none() {
+            continue;
+        }
+        let next = after.iter().find_map(|item| match item {
+            Item::Change(later) if later.id == change.id => later
+                .time
+                .zip(later.seq)
+                .map(|(t, s)| (t, s, later.precision)),
+            _ => None,
+        });
+        if let Some((time, seq, precision)) = next
+            && change.seq < Some(seq)
+        {
+            (change.time, change.precision) = (Some(time), precision);
+        }
+    }
 }
 
 /// The stamp of the modification, else of the conversion, else of the creation.

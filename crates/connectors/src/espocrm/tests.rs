@@ -81,9 +81,17 @@ fn a_conversion_names_what_the_lead_became_at_the_time_of_converting() {
         (Object::Contact, "c1".into()),
         (Object::Account, "x1".into()),
     ];
-    assert_eq!(changes[1].class, Class::Convert { to });
-    assert_eq!(changes[1].time, Some(Millis(1_795_335_568_000)));
-    assert_eq!(value(&changes[0], "status"), Some(&Raw::text("Converted")));
+    assert_eq!(changes[0].class, Class::Convert { to });
+    assert_eq!(changes[0].time, Some(Millis(1_795_335_568_000)));
+    assert_eq!(value(&changes[1], "status"), Some(&Raw::text("Converted")));
+}
+
+#[test]
+fn a_change_without_a_stamp_took_place_before_the_next_one_of_its_record_that_has_one() {
+    let text = r#"[{"id":"a1","status":"In Process","versionNumber":2},{"id":"b2","status":"New","versionNumber":7},{"id":"a1","status":"Converted","convertedAt":"2026-11-22 08:19:28","versionNumber":3}]"#;
+    let times: Vec<_> = changes(Espocrm, text).iter().map(|c| c.time).collect();
+    let converted = Some(Millis(1_795_335_568_000));
+    assert_eq!(times, [converted, None, converted]);
 }
 
 #[test]

@@ -200,9 +200,9 @@ fn change(
         let convert =
             (!to.is_empty()).then(|| beside(&one, Class::Convert { to: to.clone() }, "convert"));
         let gap = (gap && one.class == Class::Delta).then(|| beside(&one, Class::Gap, "gap"));
-        push(out, one, place)?;
-        for other in convert.into_iter().chain(gap) {
-            push(out, other, place)?;
+        // The conversion first: a lead that was converted is no longer written to, and what it says is its contact's.
+        for statement in convert.into_iter().chain([one]).chain(gap) {
+            push(out, statement, place)?;
         }
     }
     Ok(())

@@ -265,7 +265,7 @@ fn a_converted_lead_names_what_it_became_and_clears_nothing() {
     );
     let changes = changes(Salesforce, &text.to_string());
     assert!(
-        changes[0]
+        changes[1]
             .fields
             .iter()
             .all(|f| !f.cleared && f.value != Raw::Null)
@@ -274,7 +274,7 @@ fn a_converted_lead_names_what_it_became_and_clears_nothing() {
         (Object::Contact, "003".into()),
         (Object::Account, "001".into()),
     ];
-    assert_eq!(changes[1].class, Class::Convert { to });
+    assert_eq!(changes[0].class, Class::Convert { to });
     assert_eq!(changes[1].id, changes[0].id);
 }
 

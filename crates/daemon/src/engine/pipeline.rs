@@ -184,7 +184,10 @@ impl Engine {
             return Err(error);
         };
         match error.class() {
-            Class::Conflict => self.metrics.conflicts.inc(),
+            Class::Conflict => {
+                tracing::debug!(%error, "somebody else was faster; settling the batch again");
+                self.metrics.conflicts.inc()
+            }
             // Whether it happened stands in the positions. What carries no position is settled again: a repeat of
             // an input has no effect (L2).
             Class::Unknown => self.metrics.store_errors.inc(),
