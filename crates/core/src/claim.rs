@@ -384,35 +384,33 @@ fn tuples<'a>(
         .flat_map(|(m, t)| t.seats.iter().map(move |s| (m, s)))
         .collect();
     seats.sort_by_key(|(member, seat)| (seat.rho, *member));
-    let mut now: Vec<Option<&'a Value>> = vec![None; tracks.len()];
-    let mut invalid = vec![false; tracks.len()];
-    let mut doubtful = vec![false; tracks.len()];
+    let mut stand = Standing::new(tracks.len());
     let mut turns: Vec<Claim<'a>> = Vec::new();
     let mut last_turn = None;
     let same_time = |a: &(usize, &crate::order::Seat<'_>), b: &(usize, &crate::order::Seat<'_>)| {
         a.1.rho.time == b.1.rho.time && a.1.rho.floored == b.1.rho.floored
     };
     for together in seats.chunk_by(same_time) {
+        // The tuple stands at its last turn: what Baton wrote there within the same instant came after it.
+        let until = together
+            .iter()
+            .rposition(|(_, seat)| seat.role == Role::Turn)
+            .map_or(together.len(), |last| last + 1);
+        let (step, rest) = together.split_at(until);
         let mut latest = None;
-        for (member, seat) in together {
-            match seat.role {
-                Role::Nothing => {
-                    // Observed, but nothing that a tuple could carry: never a clear by the back door (L8).
-                    now[*member].get_or_insert(&BLANK);
-                }
-                Role::Waiting => {}
-                Role::Turn | Role::Same | Role::Own => {
-                    // A restated rendering means the value that was written, not its cut or re-cased form.
-                    now[*member] = Some(seat.meant.unwrap_or(seat.value));
-                    invalid[*member] = seat.seen == Seen::Invalid;
-                    doubtful[*member] = seat.seen == Seen::Doubtful;
-                    if seat.role == Role::Turn {
-                        latest = Some(*seat);
-                    }
-                }
+        for (member, seat) in step {
+            stand.take(*member, seat);
+            if seat.role == Role::Turn {
+                latest = Some(*seat);
             }
         }
-        let partial = now
+        let after = |stand: &mut Standing<'a>| {
+            for (member, seat) in rest {
+                stand.take(*member, seat);
+            }
+        };
+        let partial = stand
+            .now
             .iter()
             .zip(&group.fields)
             .any(|(value, field)| value.is_none() && mapped(*field));
@@ -420,9 +418,10 @@ fn tuples<'a>(
         // A step without a turn makes a tuple only where it completes what was seen in part so far.
         let completes = !partial && turns.last().is_some_and(|t: &Claim<'_>| t.partial);
         let Some(latest) = latest.or(last_turn.filter(|_| completes)) else {
+            after(&mut stand);
             continue;
         };
-        let values: Vec<&'a Value> = now.iter().map(|v| v.unwrap_or(&BLANK)).collect();
+        let values: Vec<&'a Value> = stand.now.iter().map(|v| v.unwrap_or(&BLANK)).collect();
         let qualified = group.requires.iter().all(|need| {
             group
                 .fields
@@ -440,13 +439,48 @@ fn tuples<'a>(
             position: latest.rho.position,
             cause: latest.cause,
             event: latest.rho.event,
-            invalid: invalid.contains(&true),
-            doubtful: doubtful.contains(&true),
+            invalid: stand.invalid.contains(&true),
+            doubtful: stand.doubtful.contains(&true),
             qualified,
             partial,
         });
+        after(&mut stand);
     }
     turns
+}
+
+/// What stands at the members of a group.
+struct Standing<'a> {
+    now: Vec<Option<&'a Value>>,
+    invalid: Vec<bool>,
+    doubtful: Vec<bool>,
+}
+
+impl<'a> Standing<'a> {
+    fn new(members: usize) -> Self {
+        Self {
+            now: vec![None; members],
+            invalid: vec![false; members],
+            doubtful: vec![false; members],
+        }
+    }
+
+    fn take(&mut self, member: usize, seat: &crate::order::Seat<'a>) {
+        static BLANK: Value = Value::Blank;
+        match seat.role {
+            // Observed, but nothing that a tuple could carry: never a clear by the back door (L8).
+            Role::Nothing => {
+                self.now[member].get_or_insert(&BLANK);
+            }
+            Role::Waiting => {}
+            Role::Turn | Role::Same | Role::Own => {
+                // A restated rendering means the value that was written, not its cut or re-cased form.
+                self.now[member] = Some(seat.meant.unwrap_or(seat.value));
+                self.invalid[member] = seat.seen == Seen::Invalid;
+                self.doubtful[member] = seat.seen == Seen::Doubtful;
+            }
+        }
+    }
 }
 
 /// A name for a claim in explanations.

@@ -6,15 +6,15 @@ use crate::{
     answer::adopt,
     apply::{apply, part_of, take_verdicts},
     book::{Book, Entry, GuardKey, Item, LedgerRow, Needs, Parked, ParkedCode, Settled},
-    change::{Change, Class, Outcome},
+    change::{Change, Class, Origin, Outcome},
     consent::{address_digest, later_addresses, own_turns},
     effects::Effects,
     id::{Digest, EntityId, Kind, RecordKey},
     input::{Input, StewardAct},
     name::Name,
-    order::track,
+    order::{is_variant, track},
     rules::Rules,
-    state::{ConsentTurn, LinkStatus, State},
+    state::{ConsentTurn, LinkStatus, PendingCreate, State},
     time::Millis,
     value::Value,
 };
@@ -472,16 +472,14 @@ fn settle_change(
     };
     let entity = gather(book, &change, entity, rules, at);
     let entry = entry(book, entity);
-    if linked.is_none() && entry.state.creates.contains_key(&change.record.system) {
-        // The echo of a create whose answer is still on its way.
-        let pending = entry
-            .state
-            .creates
-            .get(&change.record.system)
-            .is_some_and(|c| c.stopped.is_none() && c.object.kind() == change.record.object.kind());
-        if pending {
-            adopt(&mut entry.state, &change.record);
-        }
+    // The echo of a create whose answer is still on its way.
+    let echo = entry
+        .state
+        .creates
+        .get(&change.record.system)
+        .is_some_and(|c| is_echo_of_create(&change, c, rules));
+    if echo {
+        adopt(&mut entry.state, &change.record);
     }
     if change.verdicts.entity.is_none() {
         take_verdicts(&entry.state, &mut change, rules);
@@ -494,6 +492,29 @@ fn settle_change(
         set_link(book, change.record.clone(), entity);
     }
     take(book, entity, Input::Change(change), rules, at)
+}
+
+/// Whether a change shows the record that a create made: the key has matched already; somebody else may have made a
+/// record of the same key at the same moment, so its time and values must fit, too.
+fn is_echo_of_create(change: &Change, create: &PendingCreate, rules: &Rules) -> bool {
+    if create.stopped.is_some()
+        || create.object.kind() != change.record.object.kind()
+        || change.origin == Origin::Other
+        || !matches!(change.class, Class::Delta | Class::Event)
+    {
+        return false;
+    }
+    let skew = rules
+        .systems
+        .get(&change.record.system)
+        .map_or(0, |s| s.skew);
+    let margin = rules.timing.quantum + rules.timing.skew + skew;
+    let after = change.time >= create.sent.minus(margin).floor(rules.timing.quantum);
+    let shows = |(field, written): (&Name, &Value)| {
+        let seen = change.fields.iter().find(|f| f.field == *field);
+        seen.is_some_and(|f| f.value == *written || is_variant(written, &f.value))
+    };
+    after && (change.origin == Origin::Ours || create.fields.iter().all(shows))
 }
 
 fn set_link(book: &mut Book, record: RecordKey, entity: EntityId) {

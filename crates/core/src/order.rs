@@ -187,11 +187,11 @@ pub fn track<'a>(
                 read: Vec::new(),
             };
             echoes.mark(&mut seats, state);
-            arrange(&mut seats);
+            arrange(&mut seats, Some(&echoes));
             assign_roles(&mut seats, state, Some(&echoes), field);
         }
         _ => {
-            arrange(&mut seats);
+            arrange(&mut seats, None);
             assign_roles(&mut seats, state, None, field);
         }
     }
@@ -257,7 +257,7 @@ fn seat_observations<'a>(
 /// Puts observations of one quantum that no sequence orders into the order that the statements around them tell: what a
 /// read-back, or the next whole record, shows stood last; what restates the value from before the quantum came first.
 /// See docs/decisions/0001-order-within-a-quantum.md.
-fn arrange(seats: &mut [Seat<'_>]) {
+fn arrange(seats: &mut [Seat<'_>], echoes: Option<&Echoes<'_>>) {
     let mut from = 0;
     while from < seats.len() {
         let floored = seats[from].rho.floored;
@@ -265,12 +265,17 @@ fn arrange(seats: &mut [Seat<'_>]) {
             .iter()
             .take_while(|s| s.rho.floored == floored)
             .count();
-        arrange_quantum(seats, from, from + count);
+        arrange_quantum(seats, from, from + count, echoes);
         from += count;
     }
 }
 
-fn arrange_quantum(seats: &mut [Seat<'_>], from: usize, end: usize) {
+fn arrange_quantum(
+    seats: &mut [Seat<'_>],
+    from: usize,
+    end: usize,
+    echoes: Option<&Echoes<'_>>,
+) {
     let group = &seats[from..end];
     let Some(first) = group.first() else { return };
     let sequenced = |s: &Seat<'_>| s.sealed || (s.rho.seq != 0 && !s.is_read_back());
@@ -291,7 +296,7 @@ fn arrange_quantum(seats: &mut [Seat<'_>], from: usize, end: usize) {
     let moment = told.next().map(|s| s.rho.time);
     // Exact times order what they can.
     let one_moment = told.all(|s| Some(s.rho.time) == moment);
-    let next = shown_next(seats, from, end).filter(|s| one_moment || s.is_read_back());
+    let next = shown_next(seats, from, end, echoes).filter(|s| one_moment || s.is_read_back());
     // What came in after the reading was answered may be news to it.
     let since = |value: &Value, read: usize| {
         let answered = group[read].rho.position;
@@ -338,13 +343,24 @@ struct Found<'a> {
     read: Option<usize>,
 }
 
-/// The next statement about the record as a whole that shows one of the quantum's values.
-fn shown_next<'s, 'a>(seats: &'s [Seat<'a>], from: usize, end: usize) -> Option<&'s Seat<'a>> {
+/// The next statement about the record as a whole that shows one of the quantum's values, if nothing but that
+/// statement can have brought it there: a write of Baton's own in between tells nothing of what was before it.
+fn shown_next<'s, 'a>(
+    seats: &'s [Seat<'a>],
+    from: usize,
+    end: usize,
+    echoes: Option<&Echoes<'_>>,
+) -> Option<&'s Seat<'a>> {
     let floored = seats.get(end)?.rho.floored;
-    seats[end..]
+    let count = seats[end..]
         .iter()
         .take_while(|s| s.rho.floored == floored)
+        .count();
+    let next = &seats[end..end + count];
+    next.iter()
         .filter(|s| s.is_whole() && (s.is_read_back() || !s.seen.claims_nothing()))
+        .filter(|s| !next.iter().any(|o| o.event.is_none() && o.value == s.value))
+        .filter(|s| !echoes.is_some_and(|e| e.may_be_echo(s, seats[from].rho.floored)))
         .find(|s| seats[from..end].iter().any(|own| own.value == s.value))
 }
 
@@ -379,7 +395,7 @@ fn assign_roles<'a>(
         if let (Some(echoes), Some(event), false) = (echoes, seat.event, seat.sealed)
             && role == Role::Own
         {
-            let found = echoes.tagged(&seat, event, run, &mut explained);
+            let found = echoes.tagged(&seat, event, differs, run, &mut explained);
             match found {
                 Tagged::By(value) => seats[at].meant = Some(value),
                 Tagged::Beside if differs => role = Role::Turn,
@@ -503,7 +519,14 @@ impl<'a> Echoes<'a> {
             let Some(answered) = intent.answered else {
                 continue;
             };
-            if shown.0.iter().any(|(number, ..)| *number == intent.number) {
+            let restated = seats.iter().any(|s| {
+                s.event.is_some_and(|e| {
+                    e.may_match.contains(&intent.number)
+                        && self.echo_of(intent, s, e).is_some()
+                        && !self.is_before(intent, e)
+                })
+            });
+            if restated || shown.0.iter().any(|(number, ..)| *number == intent.number) {
                 continue;
             }
             let time = intent.stamp.unwrap_or(answered.arrival);
@@ -563,7 +586,7 @@ impl<'a> Echoes<'a> {
         }
     }
 
-    fn intents(&self, event: &'a Event) -> impl Iterator<Item = &'a Intent> {
+    fn intents<'e>(&self, event: &'e Event) -> impl Iterator<Item = &'a Intent> + use<'a, 'e, '_> {
         self.delivery
             .intents
             .iter()
@@ -575,6 +598,7 @@ impl<'a> Echoes<'a> {
         &self,
         seat: &Seat<'_>,
         event: &'a Event,
+        differs: bool,
         run: usize,
         explained: &mut Explained,
     ) -> Tagged<'a> {
@@ -595,7 +619,9 @@ impl<'a> Echoes<'a> {
             let likely = kind == Kind::Written
                 || self.is_known_rendering(intent, written, seat.value)
                 || is_variant(&written.value, seat.value)
-                || self.timely(intent, event, 0);
+                || (differs
+                    && self.timely(intent, event, 0)
+                    && (event.delta || !self.is_before(intent, event)));
             if likely && explained.takes(intent.number, kind, run) {
                 return Tagged::By(&written.value);
             }
@@ -628,6 +654,23 @@ impl<'a> Echoes<'a> {
         self.timely(intent, event, settles).then_some(kind)
     }
 
+    /// Whether some write after this quantum may have brought the value that is shown.
+    fn may_be_echo(&self, seat: &Seat<'_>, after: Millis) -> bool {
+        let quantum = self.rules.timing.quantum;
+        seat.event.is_some_and(|event| {
+            self.intents(event).any(|intent| {
+                let written = intent.stamp.unwrap_or(intent.sent).floor(quantum) > after;
+                written
+                    && (self.echo_of(intent, seat, event).is_some()
+                        || event.origin == Origin::Ours
+                            && intent
+                                .fields
+                                .get(&self.field)
+                                .is_some_and(|w| w.value == *seat.value))
+            })
+        })
+    }
+
     fn is_known_rendering(&self, intent: &Intent, written: &Written, value: &Value) -> bool {
         written.answered.as_ref() == Some(value)
             || self.read.contains(&(intent.number, value))
@@ -653,6 +696,12 @@ impl<'a> Echoes<'a> {
                 .is_none_or(|end| event.time <= end.arrival.plus(margin + after))
     }
 
+    /// Whether the event lies before the quantum in which the write was sent.
+    fn is_before(&self, intent: &Intent, event: &Event) -> bool {
+        let quantum = self.rules.timing.quantum;
+        event.time.floor(quantum) < intent.sent.floor(quantum)
+    }
+
     fn role(
         &self,
         seat: &Seat<'_>,
@@ -661,14 +710,21 @@ impl<'a> Echoes<'a> {
         run: usize,
         explained: &mut Explained,
     ) -> (Role, Option<&'a Value>) {
-        if event.origin == Origin::Other || event.may_match.is_empty() {
+        // What restates the value before it needs no explanation.
+        if event.origin == Origin::Other || event.may_match.is_empty() || so_far == Role::Same {
             return (so_far, None);
         }
-        for intent in self.intents(event) {
-            if let Some(kind) = self.echo_of(intent, seat, event)
-                && explained.takes(intent.number, kind, run)
-            {
-                return (Role::Own, intent.fields.get(&self.field).map(|w| &w.value));
+        // The value as it was written says more than a likeness.
+        for kind in [Kind::Written, Kind::Rendering] {
+            let echo = self.intents(event).find(|intent| {
+                self.echo_of(intent, seat, event) == Some(kind)
+                    && explained.takes(intent.number, kind, run)
+            });
+            if let Some(intent) = echo {
+                return (
+                    Role::Own,
+                    intent.fields.get(&self.field).map(|w| &w.value),
+                );
             }
         }
         if so_far != Role::Turn || event.read_back {

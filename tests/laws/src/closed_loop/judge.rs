@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use baton_core::{
+    book::ParkedCode,
     id::RecordKey,
     name::Name,
     order::{Role, track},
@@ -67,6 +68,22 @@ pub enum Fault {
         written: usize,
         most: usize,
     },
+}
+
+impl Fault {
+    /// The field it is about, if it is about one.
+    #[must_use]
+    pub const fn field(&self) -> Option<Name> {
+        match self {
+            Self::Differs { field, .. }
+            | Self::BadReason { field, .. }
+            | Self::Believes { field, .. }
+            | Self::Golden { field, .. }
+            | Self::EchoClaims { field, .. }
+            | Self::PingPong { field, .. } => Some(*field),
+            Self::NeverRests | Self::World(_) | Self::Unreadable(_) | Self::Split => None,
+        }
+    }
 }
 
 impl fmt::Display for Fault {
@@ -138,7 +155,9 @@ impl fmt::Display for Fault {
 #[must_use]
 pub fn judge(world: &World, scenario: &Scenario) -> Vec<Fault> {
     if world.book.entities.len() != 1 {
-        return vec![Fault::Split];
+        // A record that was first heard of without its e-mail address: two people share a key, and a steward knows.
+        let told = world.parked.contains(&ParkedCode::SharedKey);
+        return if told { Vec::new() } else { vec![Fault::Split] };
     }
     let Some(person) = world.person() else {
         return vec![Fault::World("nobody")];

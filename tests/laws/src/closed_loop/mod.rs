@@ -36,9 +36,11 @@ pub fn play(scenario: &Scenario) -> Result<Played, String> {
             messages: world.messages,
         });
     }
+    let seats: std::collections::BTreeSet<_> = faults.iter().filter_map(Fault::field).collect();
+    let seats: String = seats.into_iter().map(|field| world.seats(field)).collect();
     let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
     Err(format!(
-        "{scenario}\n{}\nwrong:\n  {}",
+        "{scenario}\n{}\nwhat Baton makes of it:\n{seats}\nwrong:\n  {}",
         world.story(),
         faults.join("\n  ")
     ))

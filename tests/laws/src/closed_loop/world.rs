@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use baton_connectors::{Message, decode};
 use baton_core::{
-    book::{Book, Incoming, Item, OutBody, OutTopic, Settled},
+    book::{Book, Incoming, Item, OutBody, OutTopic, ParkedCode, Settled},
     change::{Change, Format},
     id::{Digest, EntityId, Object, Position, RecordKey},
     input::StewardAct,
@@ -58,6 +58,8 @@ pub struct World {
     pub stages: Vec<(Millis, Position, Name)>,
     pub steward: Vec<(Millis, StewardAct)>,
     pub messages: usize,
+    /// What stewards were told.
+    pub parked: Vec<ParkedCode>,
     pub lines: Vec<Line>,
     acts: VecDeque<Act>,
     /// Commands on their way: (arrives, order) → command.
@@ -95,6 +97,7 @@ impl World {
             stages: Vec::new(),
             steward: Vec::new(),
             messages: 0,
+            parked: Vec::new(),
             lines: Vec::new(),
             acts: scenario.acts.iter().cloned().collect(),
             on_the_way: BTreeMap::new(),
@@ -419,6 +422,7 @@ impl World {
             });
         }
         for parked in out.parked {
+            self.parked.push(parked.code);
             self.line(format!(
                 "  parked: {} {:?}: {}",
                 parked.code.as_str(),
@@ -440,6 +444,47 @@ impl World {
 
     fn line(&mut self, text: String) {
         self.lines.push(Line { at: self.now, text });
+    }
+
+    /// What Baton makes of one field's observations, for people to read.
+    #[must_use]
+    pub fn seats(&self, field: Name) -> String {
+        let mut out = String::new();
+        let Some(person) = self.person() else {
+            return out;
+        };
+        for record in person.links.keys() {
+            for seat in baton_core::order::track(person, record, field, &self.rules).seats {
+                let by = seat.event.map_or("own write".to_owned(), |e| {
+                    format!("{:?} {:?} read {} may match {:?}", e.cause, e.origin, e.read_back, e.may_match)
+                });
+                out.push_str(&format!(
+                    "  {} {field} {} {:?} arrived {:.3}s {:?} {} meant {:?} ({by})\n",
+                    record.system,
+                    seat.rho.time,
+                    seat.rho.place,
+                    seat.rho.position.arrival.since(START) as f64 / 1_000.0,
+                    seat.role,
+                    seat.value,
+                    seat.meant.map(ToString::to_string),
+                ));
+            }
+            for intent in person.deliveries.get(record).into_iter().flat_map(|d| &d.intents) {
+                if let Some(written) = intent.fields.get(&field) {
+                    out.push_str(&format!(
+                        "  {} intent {} {} sent {:.3}s answered {:?} stamp {:?} {:?}\n",
+                        record.system,
+                        intent.number,
+                        written.value,
+                        intent.sent.since(START) as f64 / 1_000.0,
+                        written.answered.as_ref().map(ToString::to_string),
+                        intent.stamp,
+                        intent.end,
+                    ));
+                }
+            }
+        }
+        out
     }
 
     /// The history, for people to read.
