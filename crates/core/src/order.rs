@@ -270,12 +270,7 @@ fn arrange(seats: &mut [Seat<'_>], echoes: Option<&Echoes<'_>>) {
     }
 }
 
-fn arrange_quantum(
-    seats: &mut [Seat<'_>],
-    from: usize,
-    end: usize,
-    echoes: Option<&Echoes<'_>>,
-) {
+fn arrange_quantum(seats: &mut [Seat<'_>], from: usize, end: usize, echoes: Option<&Echoes<'_>>) {
     let group = &seats[from..end];
     let Some(first) = group.first() else { return };
     let sequenced = |s: &Seat<'_>| s.sealed || (s.rho.seq != 0 && !s.is_read_back());
@@ -289,7 +284,23 @@ fn arrange_quantum(
         .iter()
         .rfind(|s| !s.seen.claims_nothing())
         .map_or(&BLANK, |s| s.value);
-    let read = group.iter().rposition(Seat::is_read_back);
+    let newest = group
+        .iter()
+        .filter(|s| s.event.is_some() && !s.is_read_back())
+        .map(|s| s.rho.time)
+        .max();
+    // A reading of an older version than the newest event speaks of the past.
+    let read = group
+        .iter()
+        .rposition(|s| s.is_read_back() && newest.is_none_or(|newest| s.rho.time >= newest))
+        .filter(|read| {
+            // One that shows what stood before the quantum says nothing of what came in after it.
+            let reading = &group[*read];
+            reading.value != before
+                || group
+                    .iter()
+                    .all(|s| s.value == before || s.rho.position <= reading.rho.position)
+        });
     let mut told = group
         .iter()
         .filter(|s| s.event.is_some() && !s.is_read_back());
@@ -324,11 +335,17 @@ fn arrange_quantum(
     };
     let known = read.is_some() || next.is_some();
     for (at, seat) in seats.iter_mut().enumerate().take(end).skip(from) {
+        let told = seat.event.is_some() && !seat.is_read_back();
         seat.rho.place = if last.read == Some(at) {
             Place::Read
+        } else if !one_moment && told {
+            Place::Usual
+        } else if !one_moment && known && seat.value != last.value {
+            // A write of Baton's own, known to have come before what stands there.
+            Place::First
         } else if known && seat.value == last.value {
             Place::Last
-        } else if one_moment && seat.is_whole() && !seat.is_read_back() && seat.value == before {
+        } else if one_moment && told && seat.is_whole() && seat.value == before {
             Place::First
         } else {
             Place::Usual
@@ -721,10 +738,7 @@ impl<'a> Echoes<'a> {
                     && explained.takes(intent.number, kind, run)
             });
             if let Some(intent) = echo {
-                return (
-                    Role::Own,
-                    intent.fields.get(&self.field).map(|w| &w.value),
-                );
+                return (Role::Own, intent.fields.get(&self.field).map(|w| &w.value));
             }
         }
         if so_far != Role::Turn || event.read_back {
@@ -758,12 +772,18 @@ impl<'a> Echoes<'a> {
         if !event.read_back || so_far != Role::Turn {
             return (so_far, None);
         }
-        let intended = self.intents(event).find_map(|intent| {
-            let written = intent.fields.get(&self.field).filter(|w| !w.refused)?;
-            let equal = written.value == *seat.value
-                || self.is_known_rendering(intent, written, seat.value);
-            equal.then_some(&written.value)
-        });
+        let written = |exact: bool| {
+            self.intents(event).find_map(|intent| {
+                let written = intent.fields.get(&self.field).filter(|w| !w.refused)?;
+                let equal = if exact {
+                    written.value == *seat.value
+                } else {
+                    self.is_known_rendering(intent, written, seat.value)
+                };
+                equal.then_some(&written.value)
+            })
+        };
+        let intended = written(true).or_else(|| written(false));
         match intended {
             Some(meant) => (Role::Own, Some(meant)),
             None => (so_far, None),

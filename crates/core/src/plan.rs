@@ -621,7 +621,7 @@ fn plan_create(
         let unanswered = sent.stopped.is_none()
             && sent.again_at.is_none()
             && system.acks
-            && at >= sent.sent.plus(rules.timing.give_up);
+            && at >= sent.sent.plus(patience(sent, rules));
         if unanswered {
             // The same command again, under the same id: a repeat has no second effect.
             let sent = sent.clone();
@@ -758,6 +758,7 @@ fn resend_create(
         system.name,
         PendingCreate {
             sent: at,
+            failures: sent.failures.saturating_add(1),
             ..sent.clone()
         },
     );
@@ -861,6 +862,16 @@ fn wire_command(
     }
 }
 
+/// How long to wait for the answer to a create before it is asked for again: doubles each time.
+const fn patience(create: &PendingCreate, rules: &Rules) -> i64 {
+    let times = if create.failures < 10 {
+        create.failures
+    } else {
+        10
+    };
+    rules.timing.give_up.saturating_mul(1 << times)
+}
+
 /// How long to wait before a failed command is tried again: doubles from one second to five minutes.
 #[must_use]
 pub fn backoff_ms(attempts: u32) -> i64 {
@@ -890,7 +901,7 @@ pub fn next_wake(state: &State, rules: &Rules) -> Option<Millis> {
         .filter(|(system, _)| !state.links.keys().any(|r| r.system == **system))
         .map(|(_, c)| {
             c.again_at
-                .unwrap_or_else(|| c.sent.plus(rules.timing.give_up))
+                .unwrap_or_else(|| c.sent.plus(patience(c, rules)))
         });
     let guarded = state
         .guarded

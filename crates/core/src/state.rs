@@ -470,7 +470,7 @@ pub struct PendingCreate {
     /// Refused or given up: (golden version then, reason).
     pub stopped: Option<(u64, CompactString)>,
     pub golden_version: u64,
-    /// How often it failed so far.
+    /// How often it failed or went without an answer so far.
     pub failures: u32,
     /// After a failure: when it is made anew, under an id of its own.
     pub again_at: Option<Millis>,

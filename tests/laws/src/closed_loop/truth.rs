@@ -150,7 +150,7 @@ impl Telling {
                         blank.told = if told == Told::Event {
                             Told::Event
                         } else {
-                            Told::ReadBack
+                            Told::Snapshot
                         };
                         blank.seen = if told == Told::Event {
                             Seen::BlankInEvent
@@ -275,12 +275,20 @@ impl Telling {
                     }
                 }
             }
-            self.unknowable.extend(
-                values
-                    .into_iter()
-                    .filter(|(_, n)| *n > 2)
-                    .map(|(field, _)| field),
-            );
+            // A reading tells which of two stood last, unless something else was written there before it came.
+            let last = entries.last().map_or(world.now, |e| e.at);
+            let soon = |field: Name| {
+                system.journal().iter().any(|e| {
+                    let What::Value { field: vendor, .. } = &e.what else {
+                        return false;
+                    };
+                    vendor == field.as_str() && e.at > last && e.at <= last.plus(20 * SECOND)
+                })
+            };
+            let mixed = values
+                .into_iter()
+                .filter(|(field, n)| *n > 2 || *n == 2 && soon(*field));
+            self.unknowable.extend(mixed.map(|(field, _)| field));
         }
     }
 }

@@ -456,7 +456,10 @@ impl World {
         for record in person.links.keys() {
             for seat in baton_core::order::track(person, record, field, &self.rules).seats {
                 let by = seat.event.map_or("own write".to_owned(), |e| {
-                    format!("{:?} {:?} read {} may match {:?}", e.cause, e.origin, e.read_back, e.may_match)
+                    format!(
+                        "{:?} {:?} read {} may match {:?}",
+                        e.cause, e.origin, e.read_back, e.may_match
+                    )
                 });
                 out.push_str(&format!(
                     "  {} {field} {} {:?} arrived {:.3}s {:?} {} meant {:?} ({by})\n",
@@ -469,7 +472,12 @@ impl World {
                     seat.meant.map(ToString::to_string),
                 ));
             }
-            for intent in person.deliveries.get(record).into_iter().flat_map(|d| &d.intents) {
+            for intent in person
+                .deliveries
+                .get(record)
+                .into_iter()
+                .flat_map(|d| &d.intents)
+            {
                 if let Some(written) = intent.fields.get(&field) {
                     out.push_str(&format!(
                         "  {} intent {} {} sent {:.3}s answered {:?} stamp {:?} {:?}\n",
