@@ -338,7 +338,7 @@ fn arrange_quantum(seats: &mut [Seat<'_>], from: usize, end: usize, echoes: Opti
         let told = seat.event.is_some() && !seat.is_read_back();
         seat.rho.place = if last.read == Some(at) {
             Place::Read
-        } else if !one_moment && told {
+        } else if !one_moment && seat.event.is_some() {
             Place::Usual
         } else if !one_moment && known && seat.value != last.value {
             // A write of Baton's own, known to have come before what stands there.
@@ -619,33 +619,41 @@ impl<'a> Echoes<'a> {
         run: usize,
         explained: &mut Explained,
     ) -> Tagged<'a> {
-        let mut found = Tagged::Unknown;
+        let written = |intent: &'a Intent| {
+            intent
+                .fields
+                .get(&self.field)
+                .filter(|w| !w.refused)
+                .map(|w| &w.value)
+        };
+        // The value as it was written says more than a likeness.
+        let exact = self.intents(event).find(|intent| {
+            written(intent) == Some(seat.value)
+                && explained.takes(intent.number, Kind::Written, run)
+        });
+        if let Some(value) = exact.and_then(written) {
+            return Tagged::By(value);
+        }
         let mut touched = false;
         for intent in self.intents(event) {
-            let Some(written) = intent.fields.get(&self.field).filter(|w| !w.refused) else {
-                if !touched && !event.delta {
-                    found = Tagged::Beside;
-                }
+            let Some(fields) = intent.fields.get(&self.field).filter(|w| !w.refused) else {
                 continue;
             };
-            let kind = if written.value == *seat.value {
-                Kind::Written
-            } else {
-                Kind::Rendering
-            };
-            let likely = kind == Kind::Written
-                || self.is_known_rendering(intent, written, seat.value)
-                || is_variant(&written.value, seat.value)
+            touched = true;
+            let likely = self.is_known_rendering(intent, fields, seat.value)
+                || is_variant(&fields.value, seat.value)
                 || (differs
                     && self.timely(intent, event, 0)
                     && (event.delta || !self.is_before(intent, event)));
-            if likely && explained.takes(intent.number, kind, run) {
-                return Tagged::By(&written.value);
+            if likely && explained.takes(intent.number, Kind::Rendering, run) {
+                return Tagged::By(&fields.value);
             }
-            found = Tagged::Unknown;
-            touched = true;
         }
-        found
+        if touched || event.delta || event.may_match.is_empty() {
+            Tagged::Unknown
+        } else {
+            Tagged::Beside
+        }
     }
 
     /// Whether the observation is the echo of this intent by value and time, and of what kind.
@@ -730,6 +738,17 @@ impl<'a> Echoes<'a> {
         // What restates the value before it needs no explanation.
         if event.origin == Origin::Other || event.may_match.is_empty() || so_far == Role::Same {
             return (so_far, None);
+        }
+        if event.read_back {
+            // A reading claims only if it equals no intent's value, and then that is what it shows.
+            let exact = self.intents(event).find_map(|intent| {
+                let written = intent.fields.get(&self.field).filter(|w| !w.refused)?;
+                (written.value == *seat.value).then_some((intent.number, &written.value))
+            });
+            if let Some((number, meant)) = exact {
+                explained.takes(number, Kind::Written, run);
+                return (Role::Own, Some(meant));
+            }
         }
         // The value as it was written says more than a likeness.
         for kind in [Kind::Written, Kind::Rendering] {
