@@ -16,6 +16,7 @@ use crate::{
     order::{Role, track},
     plan,
     rules::Rules,
+    seal,
     state::{
         Absorbed, Cell, Event, Guarded, IntentEnd, Link, LinkStatus, LinkStatusFact, Obs,
         ReadReason, Ruling, SealedAs, StageFact, State,
@@ -69,6 +70,7 @@ pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Tra
     };
     let recorded = outcome != Outcome::Duplicate || !touched.is_empty();
     plan::plan(state, rules, at, &mut effects);
+    seal::seal_when_long(state, rules, at);
     state.wake = plan::next_wake(state, rules);
     Transition {
         outcome,

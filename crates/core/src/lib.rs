@@ -22,6 +22,7 @@ pub mod plan;
 pub mod render;
 pub mod rest;
 pub mod rules;
+pub mod seal;
 pub mod state;
 pub mod strategy;
 mod tasks;

@@ -271,6 +271,10 @@ pub(crate) fn entity_row(row: &Row<'_>) -> Result<(EntityId, Entry), Bad> {
             format!("it holds the state of {}", state.id),
         ));
     }
+    if !baton_core::seal::is_sound(&state) {
+        let what = "an observation points at an event or content that is not there";
+        return Err(Bad::new("body", what));
+    }
     let entry = Entry {
         state,
         version: version(row, 2)?,

@@ -62,7 +62,11 @@ impl Account {
         match news {
             News::Step(step, played) => {
                 if is_told(step.scene) && **played == Played::Done {
-                    self.say(&format!("{}  {}", time_of_day(step.at), output::safe(&step.say)));
+                    self.say(&format!(
+                        "{}  {}",
+                        time_of_day(step.at),
+                        output::safe(&step.say)
+                    ));
                 }
             }
             News::Turn(now, counts) => self.turn(*now, counts),
@@ -81,9 +85,8 @@ impl Account {
         let hour = now.floor(HOUR);
         if self.hour.is_none_or(|told| hour > told) {
             if self.hour.is_some() {
-                let messages = counts.changes + counts.results
-                    - self.before.changes
-                    - self.before.results;
+                let messages =
+                    counts.changes + counts.results - self.before.changes - self.before.results;
                 let earlier: u64 = self.before.commands.values().sum();
                 let writes = writes - earlier;
                 if messages + writes > 0 {
@@ -200,7 +203,10 @@ fn happened(summary: &Summary) -> anyhow::Result<()> {
         output::line(format!("        commands to {system}: {}", counted(kinds)))?;
     }
     if !summary.parked.is_empty() {
-        output::line(format!("        waiting for a steward: {}", counted(&summary.parked)))?;
+        output::line(format!(
+            "        waiting for a steward: {}",
+            counted(&summary.parked)
+        ))?;
     }
     Ok(())
 }
@@ -315,7 +321,12 @@ fn further(summary: &Summary) -> anyhow::Result<()> {
     output::line(format!("Metrics: {}", summary.metrics))?;
     output::line("")?;
     output::line(format!("  baton show person {email} --data {data}"))?;
-    output::line(format!("  baton explain person {email} street --data {data}"))?;
+    output::line(format!(
+        "  baton explain person {email} street --data {data}"
+    ))?;
     output::line(format!("  baton parked list --data {data}"))?;
-    output::line(format!("  baton demo --exit --seed {}   (the same day again)", summary.seed))
+    output::line(format!(
+        "  baton demo --exit --seed {}   (the same day again)",
+        summary.seed
+    ))
 }

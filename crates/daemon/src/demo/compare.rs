@@ -164,9 +164,10 @@ impl Court<'_> {
                     continue;
                 }
                 let there = active.get(name).map_or(&[][..], Vec::as_slice);
-                let deleted = entity.records.iter().any(|r| {
-                    r.system == *name && entity.links.get(r) == Some(&Link::Deleted)
-                });
+                let deleted = entity
+                    .records
+                    .iter()
+                    .any(|r| r.system == *name && entity.links.get(r) == Some(&Link::Deleted));
                 let whole = mapping.fields.values().all(|mapped| {
                     let golden = golden.get(&mapped.field);
                     !mapped.required || golden.is_some_and(|g| !g.value.is_blank())
@@ -207,7 +208,10 @@ impl Court<'_> {
             .collect();
         let mut states = states.into_values();
         let (state, others) = (states.next(), states.count());
-        let record = entity.records.first().map_or_else(String::new, ToString::to_string);
+        let record = entity
+            .records
+            .first()
+            .map_or_else(String::new, ToString::to_string);
         if others > 0 {
             found.differences.push(Difference {
                 record: record.clone(),
@@ -229,10 +233,16 @@ impl Court<'_> {
         };
         let names: BTreeSet<Name> = golden.keys().chain(state.golden.keys()).copied().collect();
         for name in names {
-            let should = golden.get(&name).map(|g| g.value.clone()).unwrap_or_default();
+            let should = golden
+                .get(&name)
+                .map(|g| g.value.clone())
+                .unwrap_or_default();
             let holds = state.golden_value(name);
             if *holds != should {
-                let note = golden.get(&name).map(|g| g.note.clone()).unwrap_or_default();
+                let note = golden
+                    .get(&name)
+                    .map(|g| g.note.clone())
+                    .unwrap_or_default();
                 found.differences.push(Difference {
                     record: record.clone(),
                     field: name.to_string(),

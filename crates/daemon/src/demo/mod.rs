@@ -26,7 +26,7 @@ use baton_sandbox::{
     Record, System,
     day::{self, Address, Day, Property, Side},
 };
-use baton_store::{Store, StewardState};
+use baton_store::{StewardState, Store};
 
 use crate::{
     cli::{Place, Workspace, status},
@@ -74,7 +74,9 @@ const FOR_EVER: i64 = -1;
 /// # Errors
 /// When the log, the store or a sandbox cannot be started.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u16>()));
+    let seed = args
+        .seed
+        .unwrap_or_else(|| u64::from(rand::random::<u16>()));
     let data = folder(args.data.as_deref())?;
     let workspace = Workspace::open(&Place {
         config: args.config.clone(),
@@ -127,7 +129,9 @@ fn folder(named: Option<&Path>) -> anyhow::Result<PathBuf> {
             .context("cannot create a temporary folder; name one with --data")?;
         return Ok(folder.keep());
     };
-    let used = named.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+    let used = named
+        .read_dir()
+        .is_ok_and(|mut entries| entries.next().is_some());
     anyhow::ensure!(
         !used,
         "the data folder {} is not empty; the demo begins with an empty one",

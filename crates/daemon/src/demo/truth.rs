@@ -296,8 +296,7 @@ impl Teller<'_> {
 
     fn value(&mut self, entry: &JournalEntry, vendor: &str, after: &Json) -> Option<Fact> {
         let rules = self.truth.rules;
-        let (field, value, seen) =
-            canonical(rules, self.name, entry.object, vendor, after)?;
+        let (field, value, seen) = canonical(rules, self.name, entry.object, vendor, after)?;
         let record = self.key(entry);
         let event = self.event(entry, b"act");
         let whole = self.system.habits().events == Events::Whole;
@@ -337,13 +336,7 @@ impl Teller<'_> {
     fn meant(&self, command: &str, vendor: &str) -> Option<Value> {
         let command = self.truth.sent.get(command)?;
         let json = command.fields.get(vendor)?;
-        let (_, value, _) = canonical(
-            self.truth.rules,
-            self.name,
-            command.object,
-            vendor,
-            json,
-        )?;
+        let (_, value, _) = canonical(self.truth.rules, self.name, command.object, vendor, json)?;
         Some(value)
     }
 
