@@ -9,6 +9,7 @@
     expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")
 )]
 
+pub mod bench;
 pub mod cli;
 pub mod clock;
 pub mod daemon;

@@ -1,5 +1,6 @@
 //! The command line, one file per command.
 
+mod bench;
 mod check;
 mod completions;
 mod dead_letters;
@@ -120,6 +121,9 @@ enum Command {
     Erase(erase::Args),
     /// Run the embedded log alone
     Log(log::Args),
+    /// Measure how fast the engine is on this machine
+    #[command(subcommand)]
+    Bench(bench::Command),
 }
 
 /// What `baton demo` takes beside the place.
@@ -198,6 +202,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Unmerge(args) => merge::run(&place, &args, true).await,
         Command::Erase(args) => erase::run(&place, &args).await,
         Command::Log(args) => log::run(&place, &args).await,
+        Command::Bench(command) => bench::run(&place, command),
     }
 }
 
