@@ -79,11 +79,14 @@ pub async fn engine_on(store: Store, active: Active) -> Engine {
         .unwrap()
 }
 
-/// An engine on a store of its own; the folder lives as long as the handle.
-pub async fn engine() -> (Engine, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let engine = engine_on(store(folder.path()).await, active(RULES)).await;
-    (engine, folder)
+/// What keeps a test's store alive: a folder, or a database on a server.
+pub type Kept = Box<dyn std::any::Any>;
+
+/// An engine on a store of its own, which lives as long as the handle. Which database it is says the crate root:
+/// the same facts run on SQLite and on PostgreSQL.
+pub async fn engine() -> (Engine, Kept) {
+    let (store, kept) = crate::backing().await;
+    (engine_on(store, active(RULES)).await, kept)
 }
 
 /// A message on a system's topic of changes, `offset` milliseconds after noon.

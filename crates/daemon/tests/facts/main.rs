@@ -8,3 +8,9 @@ mod help;
 mod log;
 mod pipeline;
 mod stewards;
+
+/// The database behind [`given::engine`].
+async fn backing() -> (baton_store::Store, given::Kept) {
+    let folder = tempfile::tempdir().unwrap();
+    (given::store(folder.path()).await, Box::new(folder))
+}
