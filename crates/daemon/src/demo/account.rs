@@ -115,6 +115,21 @@ impl Account {
         }
     }
 
+    /// The day is over and the daemon stays.
+    ///
+    /// # Errors
+    /// When standard output is closed.
+    pub fn stays(&self, admin: std::net::SocketAddr) -> anyhow::Result<()> {
+        if self.json {
+            return Ok(());
+        }
+        output::line("")?;
+        output::line(format!(
+            "The sandboxes rest; the daemon goes on with what you send it, until Ctrl-C. Its metrics: \
+             http://{admin}/metrics"
+        ))
+    }
+
     /// The end account.
     ///
     /// # Errors

@@ -112,6 +112,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     account.end(&summary)?;
     world.engine.store.close().await;
     log.close().await?;
+    if !args.exit {
+        let admin = workspace.active.settings.admin.bind;
+        account.stays(admin)?;
+        let place = Place {
+            config: args.config,
+            data: Some(data),
+            json: args.json,
+        };
+        return crate::daemon::run(&place, None).await;
+    }
     let good = if summary.is_good() {
         status::DONE
     } else {

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Simulated time that one turn of the wheel covers: what comes within it is settled together.
-const SLICE: i64 = 10 * SECOND;
+const SLICE: i64 = 15 * SECOND;
 
 /// Timers further away than this after the last deed are left to themselves.
 const PATIENCE: i64 = 45 * DAY;

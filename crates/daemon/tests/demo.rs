@@ -1,0 +1,51 @@
+//! Facts about `baton demo`: a smaller cast than the real one plays the same scenes.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that unwraps fails where it should"
+)]
+
+use std::process::Command;
+
+use serde_json::Value;
+
+/// The least cast in which every scene has its people.
+const PEOPLE: &str = "300";
+
+fn played(seed: u64) -> (bool, Value) {
+    let data = tempfile::tempdir().unwrap();
+    let seed = seed.to_string();
+    let output = Command::new(env!("CARGO_BIN_EXE_baton"))
+        .args(["demo", "--exit", "--json", "--seed", &seed, "--people", PEOPLE])
+        .arg("--config")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config"))
+        .arg("--data")
+        .arg(data.path())
+        .env_remove("BATON_CONFIG")
+        .env_remove("BATON_DATA")
+        .output()
+        .unwrap();
+    let mut summary: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
+    // The only two members that may differ between runs of one seed.
+    for path in ["data", "metrics"] {
+        assert!(summary.as_object_mut().unwrap().remove(path).is_some());
+    }
+    (output.status.success(), summary)
+}
+
+#[test]
+fn both_systems_converge_and_no_law_is_broken_whatever_the_seed() {
+    for seed in 1..=3 {
+        let (good, summary) = played(seed);
+        assert_eq!(summary["differences"], serde_json::json!([]), "seed {seed}");
+        assert_eq!(summary["converged"], true, "seed {seed}");
+        assert_eq!(summary["worked_example"]["survived"], true, "seed {seed}");
+        assert!(good, "seed {seed}: {summary}");
+    }
+}
+
+#[test]
+fn a_repeated_seed_prints_the_same_object() {
+    assert_eq!(played(4), played(4));
+}
