@@ -91,6 +91,7 @@ fn needs_of_change(book: &Book, change: &Change, rules: &Rules, needs: &mut Need
     for (_, record) in named_records(change) {
         need_link(book, record, needs);
     }
+    need_links_that_move(book, change, rules, needs);
     if !book.links.contains_key(&change.record) {
         for level in change_keys(change, rules) {
             for key in level {
@@ -193,6 +194,33 @@ fn need_address(book: &Book, digest: Digest, needs: &mut Needs) {
         needs.addresses.push(digest);
     }
     need_key(book, digest, needs);
+}
+
+/// A merge or conversion moves the links of all records of the entities that it joins.
+fn need_links_that_move(book: &Book, change: &Change, rules: &Rules, needs: &mut Needs) {
+    let named = named_records(change);
+    if named.is_empty() {
+        return;
+    }
+    let mut entities: BTreeSet<EntityId> = named
+        .iter()
+        .map(|(_, record)| record)
+        .chain([&change.record])
+        .filter_map(|record| book.links.get(record).copied())
+        .collect();
+    // A record without a link goes to whoever has its keys.
+    if !book.links.contains_key(&change.record) {
+        let keys = change_keys(change, rules).into_iter().flatten();
+        entities.extend(keys.filter_map(|key| book.keys.get(&key)).flatten());
+    }
+    for entity in entities {
+        let entity = survivor(book, entity);
+        need_entity(book, entity, needs);
+        let records = book.entities.get(&entity).into_iter();
+        for record in records.flat_map(|e| e.state.links.keys()) {
+            need_link(book, record.clone(), needs);
+        }
+    }
 }
 
 fn need_entity(book: &Book, entity: EntityId, needs: &mut Needs) {

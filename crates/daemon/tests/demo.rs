@@ -16,7 +16,9 @@ fn played(seed: u64) -> (bool, Value) {
     let data = tempfile::tempdir().unwrap();
     let seed = seed.to_string();
     let output = Command::new(env!("CARGO_BIN_EXE_baton"))
-        .args(["demo", "--exit", "--json", "--seed", &seed, "--people", PEOPLE])
+        .args([
+            "demo", "--exit", "--json", "--seed", &seed, "--people", PEOPLE,
+        ])
         .arg("--config")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config"))
         .arg("--data")

@@ -249,6 +249,14 @@ fn compared(summary: &Summary) -> anyhow::Result<()> {
     for (why, count) in &compared.left_alone {
         output::line(format!("{count} are left alone: {why}."))?;
     }
+    if !summary.doubled.is_empty() {
+        output::line(format!(
+            "{} people have a second record in one system since their records in the other were merged; both hold the \
+             same, and a steward says which one goes: {}.",
+            summary.doubled.len(),
+            output::safe(&summary.doubled.join(", "))
+        ))?;
+    }
     if summary.differences.is_empty() {
         output::line("All of them are as the rules say.")?;
     } else {

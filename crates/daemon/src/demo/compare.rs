@@ -41,6 +41,9 @@ pub struct Comparison {
     pub rendered: u64,
     /// Fields left alone, with the reason that the rules have for it.
     pub left_alone: BTreeMap<&'static str, u64>,
+    /// Records of people who have another one in the same system since their records elsewhere were merged: nobody
+    /// but a steward can say which of them goes.
+    pub doubled: Vec<String>,
     pub differences: Vec<Difference>,
 }
 
@@ -173,26 +176,27 @@ impl Court<'_> {
                     !mapped.required || golden.is_some_and(|g| !g.value.is_blank())
                 });
                 let first = entity.records.first().map(ToString::to_string);
-                let mut say = |record: String, reason: &str| {
-                    found.differences.push(Difference {
-                        record,
-                        field: "(record)".to_owned(),
-                        holds: there.len().into(),
-                        should: 1.into(),
-                        reason: reason.to_owned(),
-                    });
+                let say = |record: String, reason: String| Difference {
+                    record,
+                    field: "(record)".to_owned(),
+                    holds: there.len().into(),
+                    should: 1.into(),
+                    reason,
                 };
                 if there.is_empty() && !deleted && whole {
-                    say(
+                    found.differences.push(say(
                         first.unwrap_or_default(),
-                        &format!("nobody of this person is in {name}, where everybody should be"),
-                    );
+                        format!("nobody of this person is in {name}, where everybody should be"),
+                    ));
                 }
-                if let [_, second, ..] = there {
-                    say(
+                let merged = entity.links.values().any(|link| *link == Link::Merged);
+                if let ([_, second, ..], true) = (there, merged) {
+                    found.doubled.push(second.to_string());
+                } else if let [_, second, ..] = there {
+                    found.differences.push(say(
                         second.to_string(),
-                        &format!("one person has two records in {name}"),
-                    );
+                        format!("one person has two records in {name}"),
+                    ));
                 }
             }
         }

@@ -186,6 +186,7 @@ async fn sum_up(world: &World, day: &Day, seed: u64, data: &Path) -> anyhow::Res
         fields,
         rendered,
         left_alone,
+        doubled,
         differences,
     } = found;
     Ok(Summary {
@@ -220,6 +221,7 @@ async fn sum_up(world: &World, day: &Day, seed: u64, data: &Path) -> anyhow::Res
                 .map(|(why, count)| (why.to_owned(), count))
                 .collect(),
         },
+        doubled,
         converged: differences.is_empty() && worked_example.survived,
         differences,
         laws,

@@ -23,6 +23,8 @@ pub struct Summary {
     /// What waits for a steward, by code.
     pub parked: BTreeMap<String, u64>,
     pub compared: Compared,
+    /// Second records of people whose records elsewhere were merged: a steward's task.
+    pub doubled: Vec<String>,
     pub converged: bool,
     pub differences: Vec<Difference>,
     /// Violations by law.

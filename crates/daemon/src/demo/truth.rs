@@ -275,7 +275,8 @@ impl Teller<'_> {
                     fact.told = Told::Event;
                     fact.cause = self.cause(&entry.by);
                 }
-                fact.own = matches!(entry.by, By::Baton { .. });
+                // A default is the vendor's own doing, also where Baton made the record.
+                fact.own = fact.value.is_blank() && matches!(entry.by, By::Baton { .. });
                 fact.position = Position {
                     arrival: entry.at,
                     log: 0,
