@@ -300,6 +300,11 @@ fn survey(
             else {
                 continue;
             };
+            // Nothing is written over a clear that the mass-clear guard still weighs.
+            blocked |= state
+                .guarded
+                .values()
+                .any(|g| g.held.is_none() && g.record == *record && g.fields.contains(member));
             blocked |= delivery.contested.contains_key(member)
                 || delivery.held.contains_key(member)
                 || delivery

@@ -45,11 +45,12 @@ pub enum Said {
         of: String,
         why: String,
     },
-    /// `map` is sent `title` = `CEO`.
+    /// `map` is sent `title` = `CEO`: that is the last it hears. With "once", it hears it once in all.
     Sent {
         system: String,
         field: String,
         value: String,
+        once: bool,
     },
     /// `map` is sent nothing.
     SentNothing { system: String },
@@ -204,10 +205,19 @@ fn outcome_of(line: &str) -> Option<(Option<Millis>, Said)> {
             of: (*of).into(),
             why: why.strip_prefix(" loses: ")?.into(),
         },
-        ["", system, " is sent ", field, " = ", value, ""] => Said::Sent {
+        [
+            "",
+            system,
+            " is sent ",
+            field,
+            " = ",
+            value,
+            times @ ("" | " once"),
+        ] => Said::Sent {
             system: (*system).into(),
             field: (*field).into(),
             value: (*value).into(),
+            once: !times.is_empty(),
         },
         ["", system, " is sent nothing"] => Said::SentNothing {
             system: (*system).into(),

@@ -136,8 +136,8 @@ struct Stage<'a> {
     person: Option<EntityId>,
     /// What stands in each record, by (system, id).
     records: BTreeMap<(String, String), serde_json::Map<String, Json>>,
-    /// What each system was last told, by (system, field).
-    sent: BTreeMap<(String, String), String>,
+    /// What each system was told, by (system, field), the last at the end.
+    sent: BTreeMap<(String, String), Vec<String>>,
     asked: BTreeSet<String>,
     parked: BTreeSet<&'static str>,
 }
@@ -357,8 +357,8 @@ impl<'a> Stage<'a> {
             CommandKind::Update => {
                 for (field, value) in &command.fields {
                     record.insert(field.clone(), value.clone());
-                    self.sent
-                        .insert((system.to_owned(), field.clone()), shown(value));
+                    let told = (system.to_owned(), field.clone());
+                    self.sent.entry(told).or_default().push(shown(value));
                 }
             }
             CommandKind::Read => {
@@ -474,12 +474,20 @@ impl<'a> Stage<'a> {
                 system,
                 field,
                 value,
-            } => match self.sent.get(&(system.clone(), field.clone())) {
-                Some(got) if got == if value == "(blank)" { "" } else { value } => Ok(()),
-                got => Err(format!(
-                    "`{system}` was sent `{field}` = {got:?}, not `{value}`"
-                )),
-            },
+                once,
+            } => {
+                let value = if value == "(blank)" { "" } else { value };
+                let told = self.sent.get(&(system.clone(), field.clone()));
+                let last = told.and_then(|told| told.last());
+                let times = told.map_or(0, |told| told.iter().filter(|v| *v == value).count());
+                if last.is_some_and(|last| last == value) && (!once || times == 1) {
+                    Ok(())
+                } else {
+                    Err(format!(
+                        "`{system}` was sent `{field}` = {told:?}, not `{value}`"
+                    ))
+                }
+            }
             Said::SentNothing { system } => {
                 let sent: Vec<_> = self.sent.iter().filter(|((s, _), _)| s == system).collect();
                 if sent.is_empty() {
