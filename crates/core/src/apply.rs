@@ -9,7 +9,7 @@ use crate::{
     book::{OutBody, OutMessage, OutTopic, ParkedCode},
     change::{Change, Class, Origin, Outcome, Seen},
     effects::{Effects, Transition},
-    id::{Digest, RecordKey},
+    id::{Digest, Position, RecordKey},
     input::{Input, StewardAct},
     judge::{Subject, all_subjects, dependents, judge, subject_of},
     name::Name,
@@ -69,9 +69,12 @@ pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Tra
         outcome
     };
     let recorded = outcome != Outcome::Duplicate || !touched.is_empty();
-    plan::plan(state, rules, at, &mut effects);
-    seal::seal_when_long(state, rules, at);
-    state.wake = plan::next_wake(state, rules);
+    // What is not recorded must not move anything, or a replay would not (L10): what is due waits for its timer.
+    if recorded {
+        plan::plan(state, rules, at, &mut effects);
+        seal::seal_when_long(state, rules, at);
+        state.wake = plan::next_wake(state, rules);
+    }
     Transition {
         outcome,
         recorded,
@@ -92,8 +95,25 @@ fn touch_all(state: &mut State, rules: &Rules, touched: &mut BTreeSet<Name>) {
     }
 }
 
+/// Whether the change is the echo of a create whose answer is still on its way.
+fn echoes_create(state: &State, change: &Change, rules: &Rules) -> bool {
+    let create = state.creates.get(&change.record.system);
+    create.is_some_and(|c| crate::identify::is_echo_of_create(change, c, rules))
+}
+
 /// Takes everything about a change that depends on arrival, once, and writes it into the change.
 pub fn take_verdicts(state: &State, change: &mut Change, rules: &Rules) {
+    if echoes_create(state, change, rules) {
+        // What it may match is the intent of that create, which applying the change will bind to its record.
+        let mut adopted = state.clone();
+        answer::adopt(&mut adopted, &change.record);
+        verdicts_in(&adopted, change, rules);
+    } else {
+        verdicts_in(state, change, rules);
+    }
+}
+
+fn verdicts_in(state: &State, change: &mut Change, rules: &Rules) {
     let horizon = change
         .position
         .arrival
@@ -187,10 +207,29 @@ fn change_in(
     if duplicate(state, change, rules, touched) {
         return Outcome::Duplicate;
     }
+    if echoes_create(state, change, rules) {
+        answer::adopt(state, &change.record);
+    }
     let new_link = !state.links.contains_key(&change.record);
+    if state.links.is_empty() {
+        // Nobody judged this entity so far: what reads no claim of its own is judged now.
+        let derived = |rule: &crate::rules::FieldRule| {
+            matches!(rule.strategy, crate::rules::Strategy::Derived(_))
+        };
+        let fields = &rules.entity(state.id.kind).fields;
+        touched.extend(fields.iter().filter(|(_, r)| derived(r)).map(|(f, _)| *f));
+    }
     link(state, &change.record);
     if let Some(until) = change.verdicts.clears_wait_until {
-        let fields = guardable(state, change, rules);
+        // Whether they wait is a verdict; all of them do, whatever is known of the record by now (L1).
+        let clears =
+            |f: &&crate::change::FieldChange| matches!(f.seen, Seen::Cleared | Seen::BlankInEvent);
+        let fields = change
+            .fields
+            .iter()
+            .filter(clears)
+            .map(|f| f.field)
+            .collect();
         let guarded = Guarded {
             record: change.record.clone(),
             fields,
@@ -297,6 +336,7 @@ fn duplicate(
         event.position.min(change.position),
     );
     if (time, position) != (event.time, event.position) {
+        let was = (event.time, event.position);
         event.time = time;
         event.position = position;
         let (events, quantum) = (&history.events, rules.timing.quantum);
@@ -306,8 +346,37 @@ fn duplicate(
                 .sort_by_key(|o| events[o.event as usize].rho(quantum));
         }
         touched.extend(change.fields.iter().map(|f| f.field));
+        move_facts(state, was, (time, position));
+        if !matches!(
+            change.class,
+            Class::Delta | Class::Event | Class::Snapshot | Class::ReadBack
+        ) {
+            touched.extend(rules.entity(state.id.kind).fields.keys());
+        }
     }
     true
+}
+
+/// What a change said of links and stages moves with it to its smaller time.
+fn move_facts(state: &mut State, was: (Millis, Position), now: (Millis, Position)) {
+    for (_, link) in state.links.iter_mut() {
+        let of_it = |fact: &&(Millis, Position, LinkStatusFact)| (fact.0, fact.1) == was;
+        let moved: Vec<_> = link.facts.iter().filter(of_it).cloned().collect();
+        for fact in moved {
+            link.facts.remove(&fact);
+            link.facts.insert((now.0, now.1, fact.2));
+        }
+    }
+    let of_it = |fact: &&StageFact| (fact.time, fact.position) == was;
+    let moved: Vec<_> = state.stages.iter().filter(of_it).cloned().collect();
+    for fact in moved {
+        state.stages.remove(&fact);
+        state.stages.insert(StageFact {
+            time: now.0,
+            position: now.1,
+            ..fact
+        });
+    }
 }
 
 fn link(state: &mut State, record: &RecordKey) {

@@ -70,6 +70,8 @@ pub struct Claim<'a> {
     pub event: EventId,
     pub invalid: bool,
     pub doubtful: bool,
+    /// A clear in it waits for the mass-clear guard, or was held by it.
+    pub held: bool,
     /// Members named in `requires` are all there.
     pub qualified: bool,
     /// A member was never observed at this record.
@@ -116,6 +118,8 @@ pub enum Why {
     Invalid,
     /// A blank that the field's clear policy does not let through.
     ClearNotAllowed,
+    /// The mass-clear guard has not let it through.
+    ClearHeld,
     /// An import, enrichment or API value within the protection of a manual entry.
     Protected,
     /// A tuple without all its members.
@@ -146,6 +150,9 @@ impl Why {
         match self {
             Self::Invalid => "not a valid value of this field",
             Self::ClearNotAllowed => "a blank that this field's clear policy does not let through",
+            Self::ClearHeld => {
+                "cleared together with many others, and held until a steward decides"
+            }
             Self::Protected => "imported while a manual entry was protected",
             Self::PartialTuple => "a group seen only in part",
             Self::MissingRequired => "a group without a required member",
@@ -265,14 +272,11 @@ impl<'a> Claims<'a> {
         if turn.partial {
             return Some(Why::PartialTuple);
         }
+        if turn.held {
+            return Some(Why::ClearHeld);
+        }
         if turn.content.is_blank() {
-            let manual = rules.rank_of_cause(turn.cause) <= rules.rank_of_cause(Cause::ManualEdit);
-            let through = match how.clear {
-                ClearPolicy::Propagate => true,
-                ClearPolicy::PropagateIfManual => manual,
-                ClearPolicy::Ignore | ClearPolicy::Hold => false,
-            };
-            if !through {
+            if !clears(how.clear, turn.cause, rules) {
                 return Some(Why::ClearNotAllowed);
             }
         }
@@ -331,6 +335,18 @@ impl<'a> Claims<'a> {
     }
 }
 
+/// Whether the policy lets a clear of this cause through.
+#[must_use]
+pub fn clears(policy: ClearPolicy, cause: Cause, rules: &Rules) -> bool {
+    match policy {
+        ClearPolicy::Propagate => true,
+        ClearPolicy::PropagateIfManual => {
+            rules.rank_of_cause(cause) <= rules.rank_of_cause(Cause::ManualEdit)
+        }
+        ClearPolicy::Ignore | ClearPolicy::Hold => false,
+    }
+}
+
 fn detached(state: &State, record: &RecordKey, rules: &Rules) -> Option<Millis> {
     let policy = rules.systems.get(&record.system)?.delete;
     let link = state.links.get(record)?;
@@ -345,9 +361,18 @@ fn detached(state: &State, record: &RecordKey, rules: &Rules) -> Option<Millis> 
 }
 
 fn field_claim<'a>(track: &Track<'a>, seat: &crate::order::Seat<'a>) -> Option<Claim<'a>> {
-    (seat.role == Role::Turn).then(|| Claim {
-        record: track.record,
-        link: track.link,
+    (seat.role == Role::Turn).then(|| observed(track.record, track.link, seat))
+}
+
+/// One observation in the form of a claim.
+pub(crate) fn observed<'a>(
+    record: &'a RecordKey,
+    link: LinkStatus,
+    seat: &crate::order::Seat<'a>,
+) -> Claim<'a> {
+    Claim {
+        record,
+        link,
         content: Content::One(seat.value),
         time: seat.rho.time,
         floored: seat.rho.floored,
@@ -357,9 +382,10 @@ fn field_claim<'a>(track: &Track<'a>, seat: &crate::order::Seat<'a>) -> Option<C
         event: seat.rho.event,
         invalid: seat.seen == Seen::Invalid,
         doubtful: seat.seen == Seen::Doubtful,
+        held: seat.held,
         qualified: true,
         partial: false,
-    })
+    }
 }
 
 /// Builds the whole tuples of one record: members that a change carries come from it, the others from the last
@@ -382,46 +408,69 @@ fn tuples<'a>(
         .iter()
         .enumerate()
         .flat_map(|(m, t)| t.seats.iter().map(move |s| (m, s)))
+        .filter(|(_, seat)| seat.role != Role::Waiting)
         .collect();
     seats.sort_by_key(|(member, seat)| (seat.rho, *member));
-    let mut stand = Standing::new(tracks.len());
+    // The place from which on every mapped member was observed; none if one never was.
+    let whole_from = group
+        .fields
+        .iter()
+        .enumerate()
+        .filter(|(_, field)| mapped(**field))
+        .map(|(m, _)| seats.iter().position(|(member, _)| *member == m))
+        .try_fold(0, |latest, at| Some(latest.max(at?)));
+    let mut now: Vec<&'a Value> = vec![&BLANK; tracks.len()];
+    let mut invalid = vec![false; tracks.len()];
+    let mut doubtful = vec![false; tracks.len()];
+    let mut held = vec![false; tracks.len()];
     let mut turns: Vec<Claim<'a>> = Vec::new();
     let mut last_turn = None;
-    let same_time = |a: &(usize, &crate::order::Seat<'_>), b: &(usize, &crate::order::Seat<'_>)| {
-        a.1.rho.time == b.1.rho.time && a.1.rho.floored == b.1.rho.floored
-    };
-    for together in seats.chunk_by(same_time) {
-        // The tuple stands at its last turn: what Baton wrote there within the same instant came after it.
-        let until = together
-            .iter()
-            .rposition(|(_, seat)| seat.role == Role::Turn)
-            .map_or(together.len(), |last| last + 1);
-        let (step, rest) = together.split_at(until);
-        let mut latest = None;
-        for (member, seat) in step {
-            stand.take(*member, seat);
-            if seat.role == Role::Turn {
-                latest = Some(*seat);
+    let mut walked = 0;
+    for Step {
+        first,
+        last,
+        turned,
+    } in steps(&seats)
+    {
+        let mut written_after = Vec::new();
+        for (at, (member, seat)) in seats.iter().enumerate().take(last + 1).skip(walked) {
+            match seat.role {
+                // What Baton wrote there within the same instant came after the turn.
+                Role::Own
+                    if turned.is_some_and(|turn| turn < at && same_instant(&seats, turn, at)) =>
+                {
+                    written_after.push((*member, *seat));
+                }
+                // Observed, but nothing that a tuple could carry: never a clear by the back door (L8).
+                Role::Nothing | Role::Waiting => {}
+                Role::Turn | Role::Same | Role::Own => {
+                    // A restated rendering means the value that was written, not its cut or re-cased form.
+                    now[*member] = seat.meant.unwrap_or(seat.value);
+                    invalid[*member] = seat.seen == Seen::Invalid && seat.role != Role::Own;
+                    doubtful[*member] = seat.seen == Seen::Doubtful;
+                    match seat.role {
+                        Role::Turn => {
+                            held[*member] = seat.held;
+                            last_turn = Some(*seat);
+                        }
+                        // What restates a held clear does not let it through.
+                        Role::Same if seat.value.is_blank() => {}
+                        _ => held[*member] = false,
+                    }
+                }
             }
         }
-        let after = |stand: &mut Standing<'a>| {
-            for (member, seat) in rest {
-                stand.take(*member, seat);
-            }
-        };
-        let partial = stand
-            .now
-            .iter()
-            .zip(&group.fields)
-            .any(|(value, field)| value.is_none() && mapped(*field));
-        last_turn = latest.or(last_turn);
+        walked = last + 1;
+        let partial = whole_from.is_none_or(|from| from > last);
         // A step without a turn makes a tuple only where it completes what was seen in part so far.
-        let completes = !partial && turns.last().is_some_and(|t: &Claim<'_>| t.partial);
-        let Some(latest) = latest.or(last_turn.filter(|_| completes)) else {
-            after(&mut stand);
+        let completes = !partial && whole_from.is_some_and(|from| from >= first);
+        let values = now.clone();
+        for (member, seat) in written_after {
+            now[member] = seat.meant.unwrap_or(seat.value);
+        }
+        let Some(latest) = last_turn.filter(|_| turned.is_some() || completes) else {
             continue;
         };
-        let values: Vec<&'a Value> = stand.now.iter().map(|v| v.unwrap_or(&BLANK)).collect();
         let qualified = group.requires.iter().all(|need| {
             group
                 .fields
@@ -439,48 +488,57 @@ fn tuples<'a>(
             position: latest.rho.position,
             cause: latest.cause,
             event: latest.rho.event,
-            invalid: stand.invalid.contains(&true),
-            doubtful: stand.doubtful.contains(&true),
+            invalid: invalid.contains(&true),
+            doubtful: doubtful.contains(&true),
+            held: held.contains(&true),
             qualified,
             partial,
         });
-        after(&mut stand);
     }
     turns
 }
 
-/// What stands at the members of a group.
-struct Standing<'a> {
-    now: Vec<Option<&'a Value>>,
-    invalid: Vec<bool>,
-    doubtful: Vec<bool>,
+/// What others than Baton said at one exact time; it stands at the last of it in ρ.
+struct Step {
+    first: usize,
+    last: usize,
+    /// Its last turn.
+    turned: Option<usize>,
 }
 
-impl<'a> Standing<'a> {
-    fn new(members: usize) -> Self {
-        Self {
-            now: vec![None; members],
-            invalid: vec![false; members],
-            doubtful: vec![false; members],
-        }
-    }
+fn same_instant(seats: &[(usize, &crate::order::Seat<'_>)], a: usize, b: usize) -> bool {
+    let rho = |at: usize| seats[at].1.rho;
+    (rho(a).floored, rho(a).time) == (rho(b).floored, rho(b).time)
+}
 
-    fn take(&mut self, member: usize, seat: &crate::order::Seat<'a>) {
-        static BLANK: Value = Value::Blank;
-        match seat.role {
-            // Observed, but nothing that a tuple could carry: never a clear by the back door (L8).
-            Role::Nothing => {
-                self.now[member].get_or_insert(&BLANK);
+fn steps(seats: &[(usize, &crate::order::Seat<'_>)]) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for (at, (_, seat)) in seats.iter().enumerate() {
+        if seat.role == Role::Own {
+            continue;
+        }
+        let turned = (seat.role == Role::Turn).then_some(at);
+        let rho = |step: &Step| seats[step.first].1.rho;
+        // Same exact time, same quantum: no need to look further back.
+        let same = steps
+            .iter_mut()
+            .rev()
+            .take_while(|s| rho(s).floored == seat.rho.floored)
+            .find(|s| rho(s).time == seat.rho.time);
+        match same {
+            Some(step) => {
+                step.last = at;
+                step.turned = turned.or(step.turned);
             }
-            Role::Waiting => {}
-            Role::Turn | Role::Same | Role::Own => {
-                // A restated rendering means the value that was written, not its cut or re-cased form.
-                self.now[member] = Some(seat.meant.unwrap_or(seat.value));
-                self.invalid[member] = seat.seen == Seen::Invalid;
-                self.doubtful[member] = seat.seen == Seen::Doubtful;
-            }
+            None => steps.push(Step {
+                first: at,
+                last: at,
+                turned,
+            }),
         }
     }
+    steps.sort_by_key(|step| step.last);
+    steps
 }
 
 /// A name for a claim in explanations.

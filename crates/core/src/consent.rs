@@ -1,13 +1,12 @@
 //! Consent (section 6): the most restrictive unanswered statement over all records and holders of an address.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    change::Cause,
-    claim::Claims,
-    id::{Digest, RecordKey},
+    change::{Cause, Seen},
+    id::{Digest, EventId, RecordKey},
     name::Name,
-    order::track,
+    order::{Rho, Role, track},
     rules::{ConsentRule, ConsentState, Rules},
     state::{ConsentTurn, State},
     time::Millis,
@@ -26,58 +25,75 @@ pub fn address_digest(channel: Name, address: &Value) -> Option<Digest> {
     })
 }
 
-/// Every consent statement in this entity's own records, each for the address its record had at the time.
+/// Every consent statement in this entity's own records.
+///
+/// A statement speaks of the address that its record had then, and of all that the record has had since: after a
+/// change of address both are bound. It stands here once for each; a bounce is of its one address. Where a record
+/// never had an address, the address is the default digest, and the statement binds its own person only.
 #[must_use]
 pub fn own_turns(state: &State, rule: &ConsentRule, rules: &Rules) -> BTreeSet<ConsentTurn> {
     let mut turns = BTreeSet::new();
-    for of in &Claims::of_field(state, rule.field, rules).records {
-        for turn in &of.turns {
-            let [value] = turn.content.values() else {
+    for record in state.links.keys() {
+        let stated = track(state, record, rule.field, rules).seats;
+        let addresses: Vec<(Rho, EventId, Digest)> = track(state, record, rule.address, rules)
+            .seats
+            .iter()
+            .filter_map(|s| {
+                let address = address_digest(rule.channel, s.value)?;
+                Some((s.rho, s.rho.event, address))
+            })
+            .collect();
+        for seat in stated.iter().filter(|s| s.role == Role::Turn) {
+            // Null or absent never loosens, and restricts nothing either; neither does what is no value.
+            let Some(consent) = state_of(rule, seat.value).filter(|_| seat.seen != Seen::Invalid)
+            else {
                 continue;
             };
-            // Null or absent never loosens, and restricts nothing either.
-            let Some(consent) = state_of(rule, value) else {
-                continue;
+            let by_then = |(rho, event, _): &&(Rho, EventId, Digest)| {
+                *rho <= seat.rho || *event == seat.rho.event
             };
-            let loosening = consent > ConsentState::Pending;
-            let time = if loosening {
-                turn.time.min(turn.position.arrival)
+            let address = addresses
+                .iter()
+                .rfind(by_then)
+                .or(addresses.first())
+                .map(|(_, _, address)| *address)
+                .unwrap_or_default();
+            let since = seat.rho.time;
+            // A loosening counts from the earlier of event and arrival.
+            let heard = since.min(seat.rho.position.arrival);
+            let time = if is_restrictive(consent) {
+                since
             } else {
-                turn.time
+                heard
             };
-            let address = address_at(state, of.record, rule, turn.time, rules)
-                .or_else(|| address_digest(rule.channel, state.golden_value(rule.address)));
-            turns.insert(ConsentTurn {
+            let turn = |address: Digest, time: Millis, own_act: bool| ConsentTurn {
                 channel: rule.channel,
-                address: address.unwrap_or_default(),
+                address,
                 time: time.floor(rules.timing.quantum),
                 state: consent,
-                own_act: turn.cause == Cause::OwnForm,
+                own_act,
                 steward: false,
-                record: of.record.clone(),
-                event: turn.event,
-            });
+                record: record.clone(),
+                event: seat.rho.event,
+            };
+            let own_act = seat.cause == Cause::OwnForm;
+            if own_act {
+                turns.insert(turn(address, heard, true));
+            }
+            if !own_act || time != heard {
+                turns.insert(turn(address, time, false));
+            }
+            if consent != ConsentState::Bounced {
+                let later = addresses.iter().filter(|a| !by_then(a));
+                turns.extend(
+                    later
+                        .filter(|(_, _, a)| *a != address)
+                        .map(|(_, _, a)| turn(*a, time, false)),
+                );
+            }
         }
     }
     turns
-}
-
-/// The address that stood in the record at that time, else the first it ever had.
-fn address_at(
-    state: &State,
-    record: &RecordKey,
-    rule: &ConsentRule,
-    at: Millis,
-    rules: &Rules,
-) -> Option<Digest> {
-    let seats = track(state, record, rule.address, rules).seats;
-    let stood = seats
-        .iter()
-        .rev()
-        .find(|s| s.rho.time <= at && !s.value.is_blank());
-    stood
-        .or_else(|| seats.iter().find(|s| !s.value.is_blank()))
-        .and_then(|s| address_digest(rule.channel, s.value))
 }
 
 fn state_of(rule: &ConsentRule, value: &Value) -> Option<ConsentState> {
@@ -101,28 +117,43 @@ const fn is_restrictive(state: ConsentState) -> bool {
 }
 
 /// The most restrictive unanswered turn, else the most restrictive of what remains. `moved` tells whether the
-/// address of a bounce was replaced at its record later.
+/// address of a bounce was replaced at its record later; `own` whether a record is one of this person's.
 #[must_use]
-pub fn standing(turns: &BTreeSet<ConsentTurn>, moved: impl Fn(&ConsentTurn) -> bool) -> Standing {
-    let answered = |turn: &ConsentTurn| {
-        if turn.state == ConsentState::Bounced && moved(turn) {
+pub fn standing(
+    turns: &BTreeSet<ConsentTurn>,
+    moved: impl Fn(&ConsentTurn) -> bool,
+    own: impl Fn(&RecordKey) -> bool,
+) -> Standing {
+    let mut statements: BTreeMap<(&RecordKey, EventId), Vec<&ConsentTurn>> = BTreeMap::new();
+    for turn in turns {
+        statements
+            .entry((&turn.record, turn.event))
+            .or_default()
+            .push(turn);
+    }
+    let answered = |of: &[&ConsentTurn]| {
+        let state = of[0].state;
+        if state == ConsentState::Bounced && of.iter().any(|t| moved(t)) {
             return true;
         }
+        let since = of.iter().map(|t| t.time).max();
+        let concerns = |act: &ConsentTurn| {
+            of.iter().any(|turn| match (act.address, turn.address) {
+                (a, b) if a != Digest::default() && b != Digest::default() => a == b,
+                // Nobody knows which address is meant: that of this very person.
+                _ => own(&act.record) && own(&turn.record),
+            })
+        };
         turns.iter().any(|act| {
             // A bounce and a legal block are answered by a steward only.
-            let own = act.own_act
-                && turn.state >= ConsentState::OptedOut
-                && act.state != ConsentState::Unknown
-                && (act.address == turn.address
-                    || act.address == Digest::default()
-                    || turn.address == Digest::default());
-            (own || act.steward) && act.state > turn.state && act.time > turn.time
+            let own_act = act.own_act && state >= ConsentState::OptedOut && concerns(act);
+            (own_act || act.steward) && act.state != ConsentState::Unknown && Some(act.time) > since
         })
     };
-    let open: BTreeSet<_> = turns
+    let open: BTreeSet<(&RecordKey, EventId)> = statements
         .iter()
-        .filter(|t| is_restrictive(t.state) && !answered(t))
-        .cloned()
+        .filter(|(_, of)| is_restrictive(of[0].state) && !answered(of))
+        .map(|(statement, _)| *statement)
         .collect();
     let remaining = || {
         turns
@@ -131,13 +162,15 @@ pub fn standing(turns: &BTreeSet<ConsentTurn>, moved: impl Fn(&ConsentTurn) -> b
             .map(|t| t.state)
             .min()
     };
-    let state = open
+    let is_open = |t: &ConsentTurn| open.contains(&(&t.record, t.event));
+    let state = turns
         .iter()
+        .filter(|t| is_open(t))
         .map(|t| t.state)
         .min()
         .or_else(remaining)
         .unwrap_or(ConsentState::Unknown);
-    let counts = |t: &ConsentTurn| t.state == state && (!is_restrictive(state) || open.contains(t));
+    let counts = |t: &ConsentTurn| t.state == state && (!is_restrictive(state) || is_open(t));
     let (because, others) = turns.iter().cloned().partition(counts);
     Standing {
         state,
@@ -161,31 +194,11 @@ pub fn address_moved(state: &State, turn: &ConsentTurn, rule: &ConsentRule, rule
         })
 }
 
-/// All addresses that a record has had from `from` on: a statement speaks of each of them.
-#[must_use]
-pub fn later_addresses(
-    state: &State,
-    record: &RecordKey,
-    rule: &ConsentRule,
-    from: Millis,
-    rules: &Rules,
-) -> BTreeSet<Digest> {
-    let Some(record) = state.linked(record) else {
-        return BTreeSet::new();
-    };
-    track(state, record, rule.address, rules)
-        .seats
-        .iter()
-        .filter(|s| s.rho.floored >= from)
-        .filter_map(|s| address_digest(rule.channel, s.value))
-        .collect()
-}
-
 /// The value that carries a state: the mapped state itself, else the next more restrictive one. Nobody's word is
 /// no value.
 #[must_use]
 pub fn value_of(rule: &ConsentRule, state: ConsentState, boolean: bool) -> Value {
-    if state == ConsentState::Unknown {
+    if state == ConsentState::Unknown && !rule.states.values().any(|s| *s == state) {
         return Value::Blank;
     }
     let carried = rule

@@ -3,12 +3,12 @@
 use std::{borrow::Cow, fmt::Write as _};
 
 use crate::{
-    claim::{Claim, Claims, Eligibility, Why},
-    judge::{Subject, field_verdict, subject_of},
+    claim::{Claim, Why},
+    judge::{Subject, field_verdict, group_verdict, subject_of, under_lock, value_lock},
     name::Name,
     rules::{OnBlank, Rules, Strategy},
     state::{IntentEnd, State},
-    strategy::{Court, Verdict},
+    strategy::Verdict,
     time::Millis,
     value::Value,
     wire::{ClaimView, Explanation, Loser, Shown, WrittenView},
@@ -36,24 +36,13 @@ pub fn explain(state: &State, rules: &Rules, field: Name, at: Millis) -> Option<
         Subject::Group(name) => {
             let group = entity.groups.get(&name)?;
             let member = group.fields.iter().position(|f| *f == field)?;
-            let claims = Claims::of_group(state, group, rules);
-            let how = Eligibility {
-                clear: group.clear,
-                protect: group.protect_manual,
-            };
-            let court = Court {
-                state,
-                rules,
-                claims: &claims,
-                how,
-                at,
-                field: None,
-            };
+            let verdict = group_verdict(state, group, rules, at);
+            let locked = value_lock(state, field, at).map(|value| under_lock(&verdict, value));
             of_verdict(
                 state,
                 field,
                 member,
-                &court.judge(&group.strategy),
+                locked.as_ref().unwrap_or(&verdict),
                 &group.strategy,
                 rules,
                 Detail::Every,

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    answer::adopt,
     apply::{apply, part_of, take_verdicts},
     book::{Book, Entry, GuardKey, Item, LedgerRow, Needs, Parked, ParkedCode, Settled},
     change::{Change, Class, Origin, Outcome},
-    consent::{address_digest, later_addresses, own_turns},
+    consent::{address_digest, own_turns},
     effects::Effects,
     id::{Digest, EntityId, Kind, RecordKey},
     input::{Input, StewardAct},
@@ -500,15 +499,6 @@ fn settle_change(
     };
     let entity = gather(book, &change, entity, rules, at);
     let entry = entry(book, entity);
-    // The echo of a create whose answer is still on its way.
-    let echo = entry
-        .state
-        .creates
-        .get(&change.record.system)
-        .is_some_and(|c| is_echo_of_create(&change, c, rules));
-    if echo {
-        adopt(&mut entry.state, &change.record);
-    }
     if change.verdicts.entity.is_none() {
         take_verdicts(&entry.state, &mut change, rules);
     }
@@ -524,7 +514,7 @@ fn settle_change(
 
 /// Whether a change shows the record that a create made: the key has matched already; somebody else may have made a
 /// record of the same key at the same moment, so its time and values must fit, too.
-fn is_echo_of_create(change: &Change, create: &PendingCreate, rules: &Rules) -> bool {
+pub(crate) fn is_echo_of_create(change: &Change, create: &PendingCreate, rules: &Rules) -> bool {
     if create.stopped.is_some()
         || create.object.kind() != change.record.object.kind()
         || change.origin == Origin::Other
@@ -939,32 +929,21 @@ fn share_consent(book: &mut Book, entity: EntityId, rules: &Rules, at: Millis) {
             .filter_map(|address| address_digest(rule.channel, &address))
             .collect();
         let mut told: BTreeSet<Digest> = BTreeSet::new();
-        // A statement speaks of every address that its record has later: after a change of address both are bound.
-        let spread: Vec<ConsentTurn> = turns
-            .iter()
-            .flat_map(|turn| {
-                later_addresses(state, &turn.record, rule, turn.time, rules)
-                    .into_iter()
-                    .filter(|_| {
-                        turn.state != crate::rules::ConsentState::Bounced
-                            && turn.state <= crate::rules::ConsentState::Pending
-                    })
-                    .map(|address| ConsentTurn {
-                        address,
-                        ..turn.clone()
-                    })
-            })
-            .collect();
-        turns.extend(spread);
-        // A statement of which no address is known speaks of this person only.
-        for turn in turns
-            .into_iter()
-            .filter(|turn| turn.address != Digest::default())
-        {
+        // A statement stands in the row of every address that it speaks of, whole, so that whoever has one of
+        // them sees which act answers it.
+        for turn in &turns {
+            let whole = turns
+                .iter()
+                .filter(|t| (&t.record, t.event) == (&turn.record, turn.event));
+            if turn.address == Digest::default() && !turn.steward {
+                continue;
+            }
             let row = book.addresses.entry(turn.address).or_default();
-            if row.turns.insert(turn.clone()) {
-                row.dirty = true;
-                told.insert(turn.address);
+            for part in whole {
+                if row.turns.insert(part.clone()) {
+                    row.dirty = true;
+                    told.insert(turn.address);
+                }
             }
         }
         for address in told {

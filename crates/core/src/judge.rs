@@ -10,7 +10,7 @@ use crate::{
     explain::{Detail, of_verdict},
     id::RecordKey,
     name::Name,
-    rules::{Expr, FieldRule, FieldType, Rules, Strategy},
+    rules::{Expr, FieldRule, FieldType, GroupRule, Rules, Strategy},
     state::{Golden, LockOn, State},
     strategy::{Court, Verdict},
     time::Millis,
@@ -79,43 +79,19 @@ pub fn judge(state: &State, subject: Subject, rules: &Rules, at: Millis) -> Judg
             let Some(group) = rules.entity(state.id.kind).groups.get(&name) else {
                 return Judgement::default();
             };
-            let claims = Claims::of_group(state, group, rules);
-            let how = Eligibility {
-                clear: group.clear,
-                protect: group.protect_manual,
-            };
-            let court = Court {
-                state,
-                rules,
-                claims: &claims,
-                how,
-                at,
-                field: None,
-            };
-            let locked_source = group.fields.iter().find_map(|f| source_lock(state, *f, at));
-            let verdict = match locked_source {
-                Some(source) => court.judge(&Strategy::Only { source }),
-                None => court.judge(&group.strategy),
-            };
+            let verdict = group_verdict(state, group, rules, at);
             let mut until = verdict.until;
             let mut judgement = Judgement::default();
             for (member, field) in group.fields.iter().enumerate() {
                 until = earliest(until, lock_end(state, *field, at));
-                let golden = value_lock(state, *field, at).map_or_else(
-                    || golden_of(&verdict, member, rules),
-                    |value| Golden {
-                        value: value.clone(),
-                        decided: true,
-                        rule_version: rules.version.clone(),
-                        ..Golden::default()
-                    },
-                );
+                let locked = value_lock(state, *field, at).map(|value| under_lock(&verdict, value));
+                let golden = golden_of(locked.as_ref().unwrap_or(&verdict), member, rules);
                 if is_news(state, *field, &golden) {
                     let account = of_verdict(
                         state,
                         *field,
                         member,
-                        &verdict,
+                        locked.as_ref().unwrap_or(&verdict),
                         &group.strategy,
                         rules,
                         Detail::Rivals,
@@ -138,6 +114,47 @@ fn is_news(state: &State, field: Name, golden: &Golden) -> bool {
         .map_or(!golden.value.is_blank(), |before| {
             before.value != golden.value
         })
+}
+
+/// The verdict on a group, locks of single members aside.
+#[must_use]
+pub fn group_verdict<'a>(
+    state: &'a State,
+    group: &'a GroupRule,
+    rules: &'a Rules,
+    at: Millis,
+) -> Verdict<'a> {
+    let claims = Claims::of_group(state, group, rules);
+    let court = Court {
+        state,
+        rules,
+        claims: &claims,
+        how: Eligibility {
+            clear: group.clear,
+            protect: group.protect_manual,
+        },
+        at,
+        field: None,
+    };
+    match group.fields.iter().find_map(|f| source_lock(state, *f, at)) {
+        Some(source) => court.judge(&Strategy::Only { source }),
+        None => court.judge(&group.strategy),
+    }
+}
+
+/// The verdict on a group as it is for a member that is locked on a value.
+#[must_use]
+pub fn under_lock<'a>(verdict: &Verdict<'a>, value: &Value) -> Verdict<'a> {
+    let beaten = verdict.winner.iter().chain(&verdict.contributors);
+    Verdict {
+        computed: Some(value.clone()),
+        losers: beaten
+            .map(|claim| (claim.clone(), Why::Locked))
+            .chain(verdict.losers.iter().cloned())
+            .collect(),
+        ruled: true,
+        ..Verdict::default()
+    }
 }
 
 /// The verdict on one field: lock, consent, derived, follow, or its strategy.
@@ -176,6 +193,7 @@ pub fn field_verdict<'a>(
         return Verdict {
             computed: Some(value.clone()),
             losers,
+            ruled: true,
             ..Verdict::default()
         };
     }
@@ -199,8 +217,8 @@ pub fn field_verdict<'a>(
                 .entity(state.id.kind)
                 .groups
                 .get(group)
-                .and_then(|g| g.fields.first())
-                .and_then(|first| state.golden.get(first)?.winner.clone());
+                .and_then(|g| group_verdict(state, g, rules, at).winner)
+                .map(|winner| winner.record.clone());
             follow(&court, leader.as_ref())
         }
         strategy => court.judge(strategy),
@@ -240,15 +258,27 @@ fn consent_verdict<'a>(
             .cloned(),
     );
     if turns.is_empty() {
-        return Verdict::default();
+        // Nobody said anything: whatever was seen is no statement.
+        return Verdict {
+            losers: claims
+                .records
+                .iter()
+                .flat_map(|r| &r.turns)
+                .map(|c| (c.clone(), Why::Invalid))
+                .collect(),
+            ..Verdict::default()
+        };
     }
     let moved = |turn: &_| consent::address_moved(state, turn, consent_rule, rules);
-    let standing = consent::standing(&turns, moved);
-    let value = consent::value_of(
-        consent_rule,
-        standing.state,
-        rule.kind == FieldType::Boolean,
-    );
+    let own = |record: &RecordKey| state.links.contains_key(record);
+    let standing = consent::standing(&turns, moved, own);
+    let boolean = rule.kind == FieldType::Boolean;
+    let value = if standing.because.is_empty() {
+        // Every statement is answered, and nobody said anything else.
+        Value::Blank
+    } else {
+        consent::value_of(consent_rule, standing.state, boolean)
+    };
     let (mut contributors, mut losers) = (Vec::new(), Vec::new());
     for claim in claims.records.iter().flat_map(|r| &r.turns) {
         let counts = standing
@@ -269,7 +299,7 @@ fn consent_verdict<'a>(
     }
 }
 
-fn value_lock(state: &State, field: Name, at: Millis) -> Option<&Value> {
+pub(crate) fn value_lock(state: &State, field: Name, at: Millis) -> Option<&Value> {
     match &state.lock(field, at)?.on {
         LockOn::Value(value) => Some(value),
         LockOn::Source(_) => None,
@@ -295,7 +325,7 @@ pub(crate) fn earliest(a: Option<Millis>, b: Option<Millis>) -> Option<Millis> {
 fn golden_of(verdict: &Verdict<'_>, member: usize, rules: &Rules) -> Golden {
     let rule_version = rules.version.clone();
     if let Some(value) = &verdict.computed {
-        let decided = !value.is_blank() || !verdict.contributors.is_empty();
+        let decided = verdict.ruled || !value.is_blank() || !verdict.contributors.is_empty();
         return Golden {
             value: value.clone(),
             decided,

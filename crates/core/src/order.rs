@@ -88,6 +88,8 @@ pub struct Seat<'a> {
     pub role: Role,
     /// Beyond the horizon: its role is a stored fact.
     pub sealed: bool,
+    /// A clear that waits for the mass-clear guard or was held by it: seen, a turn, and not eligible.
+    pub held: bool,
 }
 
 impl Seat<'_> {
@@ -244,6 +246,7 @@ fn seat_observations<'a>(
             cause: event.cause,
             role,
             sealed: obs.sealed != SealedAs::Open,
+            held: false,
         });
     }
     debug_assert!(
@@ -430,11 +433,7 @@ fn assign_roles<'a>(
             seats[at].role = role;
             continue;
         }
-        if role == Role::Turn && clears_wait(state, &seat, field) {
-            // Seen, but the mass-clear guard has not let it through.
-            seats[at].role = Role::Nothing;
-            continue;
-        }
+        seats[at].held = clears_wait(state, &seat, field);
         let seat = &mut seats[at];
         before = Some(seat.value);
         match role {
@@ -453,7 +452,8 @@ fn assign_roles<'a>(
                     role = Role::Turn;
                 }
             }
-            Role::Same if by_reading => {}
+            // A whole-record event or another reading that restates it leaves it to be taken over.
+            Role::Same => {}
             _ => found_by_reading = None,
         }
         seats[at].role = role;
@@ -565,6 +565,7 @@ impl<'a> Echoes<'a> {
                 cause: Cause::Api,
                 role: Role::Own,
                 sealed: false,
+                held: false,
             });
         }
         seats.sort_by_key(|s| s.rho);

@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 
 use crate::{
     change::Cause,
-    claim::{Claim, Claims, Content, Eligibility, Why},
+    claim::{Claim, Claims, Content, Eligibility, Why, clears, observed},
     id::RecordKey,
     name::Name,
     order::{Role, Seat, track},
@@ -30,6 +30,8 @@ pub struct Verdict<'a> {
     /// Claims that a computed answer was made of.
     pub contributors: Vec<Claim<'a>>,
     pub losers: Vec<(Claim<'a>, Why)>,
+    /// A steward's word: it stands even where it is blank.
+    pub ruled: bool,
     /// The next instant at which the answer can change by time alone.
     pub until: Option<Millis>,
 }
@@ -46,6 +48,18 @@ pub struct Court<'a, 's> {
     pub field: Option<Name>,
 }
 
+/// A stretch of floored times: after the first, up to and including the second.
+#[derive(Clone, Copy)]
+struct Span(Millis, Millis);
+
+impl Span {
+    const ALWAYS: Self = Self(Millis(i64::MIN), Millis(i64::MAX));
+
+    fn holds(self, at: Millis) -> bool {
+        (self.0.0 == i64::MIN || at > self.0) && at <= self.1
+    }
+}
+
 /// A turn with why it may not be offered.
 type Turn<'a, 's> = (&'s Claim<'a>, Option<Why>);
 
@@ -58,10 +72,10 @@ impl<'a, 's> Court<'a, 's> {
             .all(self.how, self.rules)
             .map(|(_, turn, bar)| (turn, bar))
             .collect();
-        self.judge_among(strategy, &turns)
+        self.judge_among(strategy, &turns, Span::ALWAYS)
     }
 
-    fn judge_among(&self, strategy: &Strategy, turns: &[Turn<'a, 's>]) -> Verdict<'a> {
+    fn judge_among(&self, strategy: &Strategy, turns: &[Turn<'a, 's>], span: Span) -> Verdict<'a> {
         match strategy {
             Strategy::Priority { sources, on_blank } => self.priority(turns, sources, *on_blank),
             Strategy::Only { source } => {
@@ -109,16 +123,22 @@ impl<'a, 's> Court<'a, 's> {
             Strategy::Min => {
                 let (offers, losers) = offers(turns, |_| true);
                 self.best(offers, losers, |c| {
-                    Some((!c.content.is_blank(), Reverse(owned(&c.content))))
+                    // A blank loses, whole or as a member.
+                    let members = c.content.values().iter();
+                    Some(Reverse(
+                        members
+                            .map(|v| (v.is_blank(), (*v).clone()))
+                            .collect::<Vec<_>>(),
+                    ))
                 })
             }
             Strategy::Union => self.union(turns),
-            Strategy::Counter => self.counter(turns),
+            Strategy::Counter => self.counter(turns, span),
             Strategy::ByStage {
                 segments,
                 on_transition,
             } => self.by_stage(turns, segments, *on_transition),
-            Strategy::Manual { fallback } => self.manual(turns, fallback.as_ref()),
+            Strategy::Manual { fallback } => self.manual(turns, fallback.as_ref(), span),
         }
     }
 
@@ -160,22 +180,12 @@ impl<'a, 's> Court<'a, 's> {
 
     fn priority(&self, turns: &[Turn<'a, 's>], sources: &[Name], on_blank: OnBlank) -> Verdict<'a> {
         let listed = |c: &Claim<'_>| sources.iter().position(|s| *s == c.record.system);
-        let usable: Vec<Turn<'a, 's>> = match on_blank {
-            OnBlank::Clear | OnBlank::Fallback => turns.to_vec(),
-            // The last non-blank turn before the clear stays on offer.
-            OnBlank::Hold => turns
-                .iter()
-                .map(|(c, bar)| {
-                    (
-                        *c,
-                        bar.or(c.content.is_blank().then_some(Why::ClearNotAllowed)),
-                    )
-                })
-                .collect(),
-        };
-        let (mut offers, mut losers) = offers(&usable, |c| listed(c).is_some());
+        let (mut offers, mut losers) = offers(turns, |c| listed(c).is_some());
+        if on_blank == OnBlank::Hold {
+            self.hold(turns, &mut offers, &mut losers);
+        }
         // If every source that offers anything was cleared, the first one's clear wins.
-        if on_blank == OnBlank::Fallback && offers.iter().any(|c| !c.content.is_blank()) {
+        if on_blank != OnBlank::Clear && offers.iter().any(|c| !c.content.is_blank()) {
             losers.extend(
                 offers
                     .iter()
@@ -185,6 +195,39 @@ impl<'a, 's> Court<'a, 's> {
             offers.retain(|c| !c.content.is_blank());
         }
         self.best(offers, losers, |c| listed(c).map(Reverse))
+    }
+
+    /// Where a source has cleared its value, its record offers its last value before the clear instead.
+    fn hold(
+        &self,
+        turns: &[Turn<'a, 's>],
+        offers: &mut [&'s Claim<'a>],
+        losers: &mut Vec<(Claim<'a>, Why)>,
+    ) {
+        let filled: BTreeSet<Name> = offers
+            .iter()
+            .filter(|c| !c.content.is_blank())
+            .map(|c| c.record.system)
+            .collect();
+        let sources: BTreeSet<Name> = offers.iter().map(|c| c.record.system).collect();
+        for source in sources.difference(&filled) {
+            // Of several cleared records of one source the tie-break chooses the one that speaks.
+            let cleared = offers
+                .iter_mut()
+                .filter(|c| c.record.system == *source)
+                .max_by(|a, b| a.tie_break(self.rules).cmp(&b.tie_break(self.rules)));
+            let Some(cleared) = cleared else { continue };
+            let held = turns.iter().rev().find(|(c, bar)| {
+                bar.is_none() && c.record == cleared.record && !c.content.is_blank()
+            });
+            if let Some((held, _)) = held {
+                losers.retain(|(c, _)| {
+                    (c.record, c.event, c.time) != (held.record, held.event, held.time)
+                });
+                losers.push(((*cleared).clone(), Why::ClearNotAllowed));
+                *cleared = held;
+            }
+        }
     }
 
     fn fill(&self, turns: &[Turn<'a, 's>]) -> Verdict<'a> {
@@ -320,26 +363,27 @@ impl<'a, 's> Court<'a, 's> {
     }
 
     /// Sum of the deltas that came with the vendor's before-image.
-    fn counter(&self, turns: &[Turn<'a, 's>]) -> Verdict<'a> {
+    fn counter(&self, turns: &[Turn<'a, 's>], span: Span) -> Verdict<'a> {
         let mut sum = Decimal::ZERO;
         let mut counted = BTreeSet::new();
         let mut contributors = Vec::new();
         for (seat, _, record) in self.steps_with_restatements() {
+            if !span.holds(seat.rho.floored) {
+                continue;
+            }
             let reading = seat.event.is_none_or(|e| e.by_reading || e.read_back);
-            let bar = turns
-                .iter()
-                .find(|(c, _)| c.record == record && c.event == seat.rho.event)
-                .and_then(|(_, bar)| *bar);
             let after = match seat.value {
                 Value::Number(n) => *n,
                 // A clear that the policy lets through is a fall to nothing.
-                Value::Blank if seat.role == Role::Turn && bar.is_none() => Decimal::ZERO,
+                Value::Blank if !seat.held && clears(self.how.clear, seat.cause, self.rules) => {
+                    Decimal::ZERO
+                }
                 _ => continue,
             };
             let (Some(before), false) = (seat.before, reading) else {
                 continue;
             };
-            let before = match before {
+            let fell_from = match before {
                 Value::Number(n) => *n,
                 Value::Blank => Decimal::ZERO,
                 _ => continue,
@@ -349,14 +393,10 @@ impl<'a, 's> Court<'a, 's> {
             } else {
                 (seat.rho.seq, Millis::UNTIMED)
             };
-            if counted.insert((record, place, before, after)) {
-                sum = sum.saturating_add(after - before);
-                if let Some((claim, _)) = turns
-                    .iter()
-                    .find(|(c, _)| c.record == record && c.event == seat.rho.event)
-                {
-                    contributors.push((*claim).clone());
-                }
+            if counted.insert((record, place, before, seat.value)) {
+                sum = sum.saturating_add(after - fell_from);
+                // Also where the value itself was known: its before-image tells that it went and came back.
+                contributors.push(observed(record, self.state.status(record), &seat));
             }
         }
         let computed = (!counted.is_empty()).then_some(Value::Number(sum));
@@ -396,11 +436,18 @@ impl<'a, 's> Court<'a, 's> {
         let mut steps = Vec::new();
         for record in self.state.links.keys() {
             let mut before = None;
+            let mut before_run = None;
             for seat in track(self.state, record, field, self.rules).seats {
-                let value = seat.value;
-                let counts = !matches!(seat.role, Role::Nothing | Role::Waiting);
-                if wanted(seat.role) {
-                    steps.push((seat, before, record));
+                let (value, role) = (seat.value, seat.role);
+                let counts = !matches!(role, Role::Nothing | Role::Waiting);
+                // A turn that an event took over from a reading goes from what stood before both.
+                if counts && before != Some(value) {
+                    before_run = before;
+                }
+                if wanted(role) {
+                    let taken_over = role == Role::Turn && before == Some(value);
+                    let from = if taken_over { before_run } else { before };
+                    steps.push((seat, from, record));
                 }
                 if counts {
                     before = Some(value);
@@ -436,27 +483,36 @@ impl<'a, 's> Court<'a, 's> {
                 stretches.push((fact.time.floor(quantum), segment));
             }
         }
-        let judged = |segment: Option<usize>, turns: &[Turn<'a, 's>]| {
-            segment
-                .and_then(|s| segments.get(s))
-                .map(|s| self.judge_among(&s.strategy, turns))
-                .unwrap_or_default()
+        let judged = |segment: Option<usize>, turns: &[Turn<'a, 's>], span: Span| {
+            segment.and_then(|s| segments.get(s)).map_or_else(
+                // No strategy speaks for this stage, so nobody can win in it.
+                || Verdict {
+                    losers: turns
+                        .iter()
+                        .map(|(c, bar)| ((*c).clone(), bar.unwrap_or(Why::EarlierSegment)))
+                        .collect(),
+                    ..Verdict::default()
+                },
+                |s| self.judge_among(&s.strategy, turns, span),
+            )
         };
         if on_transition == OnTransition::Rejudge {
-            return judged(stretches.last().and_then(|(_, s)| *s), turns);
+            let present = stretches.last().and_then(|(_, s)| *s);
+            return judged(present, turns, Span::ALWAYS);
         }
         let mut later_losers: Vec<(Claim<'a>, Why)> = Vec::new();
         for at in (0..stretches.len()).rev() {
             let (from, segment) = stretches[at];
-            let end = stretches.get(at + 1).map(|(end, _)| *end);
+            let end = stretches
+                .get(at + 1)
+                .map_or(Millis(i64::MAX), |(end, _)| *end);
+            let span = Span(from, end);
             let of_stretch: Vec<Turn<'a, 's>> = turns
                 .iter()
-                .filter(|(c, _)| {
-                    (at == 0 || c.floored > from) && end.is_none_or(|e| c.floored <= e)
-                })
+                .filter(|(c, _)| span.holds(c.floored))
                 .copied()
                 .collect();
-            let mut verdict = judged(segment, &of_stretch);
+            let mut verdict = judged(segment, &of_stretch, span);
             if verdict.winner.is_some() || verdict.computed.is_some() {
                 let earlier = turns.iter().filter(|(c, _)| at > 0 && c.floored <= from);
                 verdict.losers.extend(
@@ -478,6 +534,7 @@ impl<'a, 's> Court<'a, 's> {
         &self,
         turns: &[Turn<'a, 's>],
         fallback: Option<&(i64, Box<Strategy>)>,
+        span: Span,
     ) -> Verdict<'a> {
         let (offers, losers) = offers(turns, |_| true);
         if let Some(ruling) = self.field.and_then(|f| self.state.ruling(f)) {
@@ -488,6 +545,7 @@ impl<'a, 's> Court<'a, 's> {
             return Verdict {
                 computed: Some(ruling.value.clone()),
                 losers,
+                ruled: true,
                 ..Verdict::default()
             };
         }
@@ -497,7 +555,7 @@ impl<'a, 's> Court<'a, 's> {
         if let (true, Some((after, strategy)), Some(since)) = (disputed, fallback, latest) {
             let due = since.plus(*after);
             if due <= self.at {
-                return self.judge_among(strategy, turns);
+                return self.judge_among(strategy, turns, span);
             }
             let mut verdict = self.best(offers, losers, |c| Some(Reverse(c.floored)));
             verdict.until = Some(due);
@@ -551,8 +609,14 @@ fn members(value: Option<&Value>) -> BTreeSet<&CompactString> {
 
 /// Trust of a claim on a day, in exact decimals.
 fn score(claim: &Claim<'_>, trust: &Trust, day: i64) -> Decimal {
+    let downgrade = if claim.doubtful {
+        trust.doubtful
+    } else {
+        Decimal::ZERO
+    };
+    // A source that the rule does not name has no trust at all.
     let Some(source) = trust.sources.get(&claim.record.system) else {
-        return Decimal::ZERO;
+        return -downgrade;
     };
     let age = (day - claim.floored.0.div_euclid(DAY)).max(0);
     let period = i64::from(source.period_days.max(1));
@@ -566,11 +630,6 @@ fn score(claim: &Claim<'_>, trust: &Trust, day: i64) -> Decimal {
         Decay::Linear => share,
         Decay::FastThenSlow => share * share,
         Decay::SlowThenFast => Decimal::ONE - (Decimal::ONE - share) * (Decimal::ONE - share),
-    };
-    let downgrade = if claim.doubtful {
-        trust.doubtful
-    } else {
-        Decimal::ZERO
     };
     source.min + ((source.max - source.min) * decay).trunc_with_scale(6) - downgrade
 }

@@ -125,13 +125,14 @@ fn of_group(case: &Case, facts: &[Fact], record: &RecordKey, members: &[Name]) -
             continue;
         };
         let before = tuple_at(case, facts, record, members, first);
-        let turned = member_turns.iter().any(|t| step.contains(&t.place));
+        // A turn that an event took over from a reading lies at the event, with its time.
+        let turned = member_turns.iter().any(|t| step.contains(&t.stated_at));
         // A step that restates everything makes a tuple only if it makes the first whole one.
         if !turned && before.is_some() {
             continue;
         }
         // The latest member's turn, among those that stand here.
-        let standing = member_turns.iter().filter(|t| t.place <= last);
+        let standing = member_turns.iter().filter(|t| t.stated_at <= last);
         let Some(news) = standing.max_by_key(|t| t.stated_at) else {
             continue;
         };
@@ -183,7 +184,7 @@ fn tuple_at(
                 value: meant(seen(), fact),
                 doubtful: fact.seen == Seen::Doubtful,
                 invalid: fact.seen == Seen::Invalid && !fact.own,
-                held: fact.held && fact.stands().is_blank(),
+                held: fact.stands().is_blank() && clear_held(seen()),
             });
         } else if seen().next().is_some() || carries(case, record, *member).is_none() {
             tuple.push(Member::default());
@@ -192,6 +193,16 @@ fn tuple_at(
         }
     }
     Some(tuple)
+}
+
+/// Whether the blank that stands last came to stand by a clear that the guard holds. What restates it later does
+/// not let it through.
+fn clear_held<'f>(seen: impl DoubleEndedIterator<Item = &'f Fact>) -> bool {
+    let told: Vec<&Fact> = seen.rev().filter(|f| !f.as_if_absent()).collect();
+    let run = told.iter().take_while(|f| f.stands().is_blank()).count();
+    // A blank that nothing stood before is no clear.
+    let cleared = (run < told.len()).then(|| &told[..run]);
+    cleared.is_some_and(|run| run.iter().all(|f| !f.own) && run.last().is_some_and(|f| f.held))
 }
 
 /// What a standing value means: as long as it restates a rendering of Baton's own write, the value written.

@@ -152,8 +152,9 @@ fn entries_of(case: &Case, facts: &[Fact], rule: &ConsentRule, this_person: bool
                 .filter(|(_, f)| f.record == record && f.field == rule.address)
                 .filter(|(_, f)| !f.stands().is_blank())
                 .map(|(at, f)| {
-                    let same_event = !f.own && f.event == fact.event;
-                    (at <= turn.place || same_event, f)
+                    // An event that takes the turn over brings its own time with it.
+                    let same_event = !f.own && f.event == turn.stated.event;
+                    (at <= turn.stated_at || same_event, f)
                 })
                 .collect();
             let then = told.iter().rfind(|(by_then, _)| *by_then);
