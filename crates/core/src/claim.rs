@@ -275,10 +275,8 @@ impl<'a> Claims<'a> {
         if turn.held {
             return Some(Why::ClearHeld);
         }
-        if turn.content.is_blank() {
-            if !clears(how.clear, turn.cause, rules) {
-                return Some(Why::ClearNotAllowed);
-            }
+        if turn.content.is_blank() && !clears(how.clear, turn.cause, rules) {
+            return Some(Why::ClearNotAllowed);
         }
         if need_required && !turn.qualified {
             return Some(Why::MissingRequired);

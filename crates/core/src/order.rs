@@ -744,10 +744,13 @@ impl<'a> Echoes<'a> {
             // A reading claims only if it equals no intent's value, and then that is what it shows.
             let exact = self.intents(event).find_map(|intent| {
                 let written = intent.fields.get(&self.field).filter(|w| !w.refused)?;
-                (written.value == *seat.value).then_some((intent.number, &written.value))
+                (written.value == *seat.value).then_some((intent, &written.value))
             });
-            if let Some((number, meant)) = exact {
-                explained.takes(number, Kind::Written, run);
+            if let Some((intent, meant)) = exact {
+                // Long after the write it shows only that the value stands: the write keeps its own place.
+                if self.timely(intent, event, self.rules.timing.rendering_settle) {
+                    explained.takes(intent.number, Kind::Written, run);
+                }
                 return (Role::Own, Some(meant));
             }
         }

@@ -747,7 +747,7 @@ fn links(ledger: &[LedgerRow], rules: &Rules) -> BTreeMap<RecordKey, reference::
             _ => {}
         }
     }
-    words.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+    words.sort_by_key(|a| (a.0, a.1));
     words
         .into_iter()
         .map(|(_, _, record, link)| (record, link))
