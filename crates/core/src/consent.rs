@@ -96,7 +96,8 @@ pub fn own_turns(state: &State, rule: &ConsentRule, rules: &Rules) -> BTreeSet<C
     turns
 }
 
-fn state_of(rule: &ConsentRule, value: &Value) -> Option<ConsentState> {
+/// The state that a value of the rule's field stands for; none for blanks and values without a state.
+pub(crate) fn state_of(rule: &ConsentRule, value: &Value) -> Option<ConsentState> {
     (!value.is_blank()).then_some(())?;
     rule.states.get(value.to_string().as_str()).copied()
 }

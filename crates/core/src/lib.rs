@@ -15,6 +15,7 @@ pub mod id;
 pub mod identify;
 pub mod input;
 pub mod judge;
+pub mod laws;
 pub mod name;
 pub mod normalise;
 pub mod order;

@@ -202,11 +202,25 @@ fn plan_record(
         // Nobody will say what became of it, so each command carries all that is managed here.
         write = whole_desired_state(state, system, mapping, rules);
     }
+    let groups = &rules.entity(state.id.kind).group_of;
+    let held: BTreeMap<Name, Value> = write
+        .keys()
+        .filter_map(|name| {
+            Some((
+                *name,
+                track(state, record, *name, rules).believed()?.clone(),
+            ))
+        })
+        .collect();
     let mut fields = BTreeMap::new();
     let mut vendor = BTreeMap::new();
     for (name, (value, shown, json)) in write {
         let delivery = state.deliveries.entry(record.clone()).or_default();
         note_write(delivery, name, &value, survey.reverts.contains(&name), at);
+        if system.acks && !groups.contains_key(&name) && held.get(&name) == Some(&value) {
+            // L4: what stands there already was about to be written again.
+            effects.violations.push("L4");
+        }
         if shown != value {
             delivery.renderings.insert(name, (value.clone(), shown));
         }

@@ -111,9 +111,9 @@ impl Default for Metrics {
             .collect();
         let violations: Family<Labels, Counter> =
             add(r, &catalogue::LAW_VIOLATIONS, Family::default());
-        for law in 1..=17 {
+        for law in baton_core::laws::CHECKED {
             // Present from the start, so that an alarm sees the first violation as a rise.
-            drop(violations.get_or_create(&vec![("law", format!("L{law}"))]));
+            drop(violations.get_or_create(&vec![("law", law.to_owned())]));
         }
         Self {
             consumed: add(r, &catalogue::CONSUMED, Family::default()),
@@ -235,12 +235,13 @@ impl Metrics {
             .inc_by(count);
     }
 
-    /// Violations so far, by law, those without one included.
+    /// Violations so far, by each law that is checked while running, those without one included.
     #[must_use]
     pub fn violations(&self) -> BTreeMap<String, u64> {
-        (1..=17)
+        baton_core::laws::CHECKED
+            .into_iter()
             .map(|law| {
-                let law = format!("L{law}");
+                let law = law.to_owned();
                 let labels = vec![("law", law.clone())];
                 let count = self.violations.get_or_create(&labels).get();
                 (law, count)
