@@ -32,7 +32,6 @@ use crate::{
 /// `at` is the transaction's time on the log's clock. It dates what Baton does; it never judges whose value wins
 /// (only `trust`, `manual` with a fallback, and expiring locks read it, as the contract says).
 pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Transition {
-    let before = laws::before(state, input, rules);
     let mut effects = Effects::default();
     let mut touched = BTreeSet::new();
     let outcome = match input {
@@ -74,7 +73,7 @@ pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Tra
     // What is not recorded must not move anything, or a replay would not (L10): what is due waits for its timer.
     if recorded {
         plan::plan(state, rules, at, &mut effects);
-        laws::check(&before, state, input, outcome, &mut effects, rules, at);
+        laws::check(state, input, outcome, &mut effects, rules, at);
         seal::seal_when_long(state, rules, at);
         state.wake = plan::next_wake(state, rules);
     }

@@ -97,7 +97,7 @@ pub fn own_turns(state: &State, rule: &ConsentRule, rules: &Rules) -> BTreeSet<C
 }
 
 /// The state that a value of the rule's field stands for; none for blanks and values without a state.
-pub(crate) fn state_of(rule: &ConsentRule, value: &Value) -> Option<ConsentState> {
+fn state_of(rule: &ConsentRule, value: &Value) -> Option<ConsentState> {
     (!value.is_blank()).then_some(())?;
     rule.states.get(value.to_string().as_str()).copied()
 }

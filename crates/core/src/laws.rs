@@ -1,48 +1,22 @@
 //! Checks of the laws that are cheap enough for every input. What they find is counted, never hidden; a debug build
-//! stops at once. The laws that need whole histories (L1, L5, L7, L10, L14, L16, L17) are held by the tests.
+//! stops at once. The other laws need whole histories and are held by the tests.
 
 use crate::{
-    change::{Cause, Class, Outcome},
-    consent::{own_turns, state_of},
+    change::Outcome,
     effects::Effects,
     input::Input,
     name::Name,
-    rules::{ConsentState, Rules, Strategy},
+    rules::Rules,
     state::{LockOn, State},
     time::Millis,
-    value::Value,
 };
 
-/// The laws that are checked while the engine runs. L4 is checked where commands are made, L15 by the daemon, which
-/// counts what it consumed.
-pub const CHECKED: [&str; 7] = ["L2", "L3", "L4", "L6", "L8", "L11", "L15"];
-
-/// What must be known of the state before an input to judge it afterwards.
-pub(crate) struct Before {
-    consents: Vec<Value>,
-    /// Fields with a value, where the input is a snapshot.
-    filled: Vec<Name>,
-}
-
-pub(crate) fn before(state: &State, input: &Input, rules: &Rules) -> Before {
-    let snapshot = matches!(input, Input::Change(change) if change.class == Class::Snapshot);
-    let filled = state
-        .golden
-        .iter()
-        .filter(|(_, g)| snapshot && !g.value.is_blank());
-    Before {
-        consents: rules
-            .consents
-            .iter()
-            .map(|c| state.golden_value(c.field).clone())
-            .collect(),
-        filled: filled.map(|(name, _)| *name).collect(),
-    }
-}
+/// The laws that are checked while the engine runs. L4 is checked where commands are made, L15 by whoever counts
+/// what was consumed.
+pub const CHECKED: [&str; 5] = ["L2", "L3", "L4", "L11", "L15"];
 
 /// Notes every law that applying the input has broken.
 pub(crate) fn check(
-    before: &Before,
     state: &State,
     input: &Input,
     outcome: Outcome,
@@ -50,42 +24,25 @@ pub(crate) fn check(
     rules: &Rules,
     at: Millis,
 ) {
-    let broken = [
-        (
-            "L2",
-            outcome == Outcome::Duplicate && repeats_had_effect(effects, state, input),
-        ),
-        (
-            "L3",
-            effects
-                .changed
-                .iter()
-                .any(|field| !is_a_claim(state, *field)),
-        ),
-        ("L6", loosened(before, state, input, outcome, rules)),
-        (
-            "L8",
-            before
-                .filled
-                .iter()
-                .any(|field| was_cleared(state, *field, input)),
-        ),
-        (
-            "L11",
-            effects
-                .changed
-                .iter()
-                .any(|field| !lock_holds(state, *field, rules, at)),
-        ),
-    ];
-    for (law, _) in broken.into_iter().filter(|(_, broken)| *broken) {
-        debug_assert!(false, "{law} is broken by one input");
-        effects.violations.push(law);
+    let repeated = outcome == Outcome::Duplicate && repeat_had_effect(effects, state, input);
+    let unclaimed = effects
+        .changed
+        .iter()
+        .any(|field| !is_a_claim(state, *field));
+    let unlocked = effects
+        .changed
+        .iter()
+        .any(|field| !lock_holds(state, *field, rules, at));
+    for (law, broken) in [("L2", repeated), ("L3", unclaimed), ("L11", unlocked)] {
+        if broken {
+            debug_assert!(false, "{law} is broken by one input");
+            effects.violations.push(law);
+        }
     }
 }
 
 /// A repeat may bring an earlier time or position to light; one that brings neither has no effect.
-fn repeats_had_effect(effects: &Effects, state: &State, input: &Input) -> bool {
+fn repeat_had_effect(effects: &Effects, state: &State, input: &Input) -> bool {
     let Input::Change(change) = input else {
         return false;
     };
@@ -103,71 +60,7 @@ fn is_a_claim(state: &State, field: Name) -> bool {
     winner.is_none_or(|record| state.linked(record).is_some())
 }
 
-/// A restrictive consent became looser without the person's own act or a steward's.
-fn loosened(
-    before: &Before,
-    state: &State,
-    input: &Input,
-    outcome: Outcome,
-    rules: &Rules,
-) -> bool {
-    let may_loosen = match input {
-        // A new address answers a bounce; a record that left takes its statements with it.
-        Input::Change(change) => {
-            change.cause == Cause::OwnForm
-                || !matches!(
-                    change.class,
-                    Class::Delta | Class::Event | Class::Snapshot | Class::ReadBack
-                )
-                || rules
-                    .consents
-                    .iter()
-                    .any(|c| change.fields.iter().any(|f| f.field == c.address))
-        }
-        Input::SharedConsent(turns) => turns.iter().any(|t| t.own_act || t.steward),
-        Input::Steward(_) | Input::Absorb(_) => true,
-        Input::Answer(_) | Input::Wake | Input::ClearVerdict { .. } => false,
-    };
-    if may_loosen || outcome == Outcome::Duplicate {
-        return false;
-    }
-    rules
-        .consents
-        .iter()
-        .zip(&before.consents)
-        .any(|(rule, was)| {
-            let is =
-                state_of(rule, state.golden_value(rule.field)).unwrap_or(ConsentState::Unknown);
-            let looser =
-                state_of(rule, was).is_some_and(|was| was <= ConsentState::OptedOut && was < is);
-            // A late statement may bring an own act to light that was a restatement before; without any such act, nothing
-            // may ever loosen.
-            looser
-                && !state.shared_consent.iter().any(|t| t.own_act || t.steward)
-                && !own_turns(state, rule, rules).iter().any(|t| t.own_act)
-        })
-}
-
-/// A blank in a snapshot emptied its own field. Members of groups are left out, where a snapshot may complete a tuple
-/// that was seen in part, and so are fields whose answer also moves by time alone.
-fn was_cleared(state: &State, field: Name, input: &Input, rules: &Rules) -> bool {
-    let Input::Change(change) = input else {
-        return false;
-    };
-    let entity = rules.entity(state.id.kind);
-    let timeless = entity
-        .fields
-        .get(&field)
-        .is_some_and(|r| !matches!(r.strategy, Strategy::Trust(_) | Strategy::Manual { .. }));
-    let said = change
-        .fields
-        .iter()
-        .any(|f| f.field == field && f.value.is_blank());
-    said && timeless
-        && !entity.group_of.contains_key(&field)
-        && state.golden_value(field).is_blank()
-}
-
+/// A locked field holds the lock's value, or a value of the lock's source.
 fn lock_holds(state: &State, field: Name, rules: &Rules, at: Millis) -> bool {
     // Consent and erasure stand above locks.
     let rule = rules.entity(state.id.kind).fields.get(&field);
