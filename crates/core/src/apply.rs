@@ -100,7 +100,8 @@ fn touch_all(state: &mut State, rules: &Rules, touched: &mut BTreeSet<Name>) {
 /// Whether the change is the echo of a create whose answer is still on its way.
 fn echoes_create(state: &State, change: &Change, rules: &Rules) -> bool {
     let create = state.creates.get(&change.record.system);
-    create.is_some_and(|c| crate::identify::is_echo_of_create(change, c, rules))
+    let new_record = !state.links.contains_key(&change.record);
+    create.is_some_and(|c| crate::identify::is_echo_of_create(change, new_record, c, rules))
 }
 
 /// Takes everything about a change that depends on arrival, once, and writes it into the change.

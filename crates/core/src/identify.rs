@@ -514,7 +514,12 @@ fn settle_change(
 
 /// Whether a change shows the record that a create made: the key has matched already; somebody else may have made a
 /// record of the same key at the same moment, so its time and values must fit, too.
-pub(crate) fn is_echo_of_create(change: &Change, create: &PendingCreate, rules: &Rules) -> bool {
+pub(crate) fn is_echo_of_create(
+    change: &Change,
+    new_record: bool,
+    create: &PendingCreate,
+    rules: &Rules,
+) -> bool {
     if create.stopped.is_some()
         || create.object.kind() != change.record.object.kind()
         || change.origin == Origin::Other
@@ -532,7 +537,7 @@ pub(crate) fn is_echo_of_create(change: &Change, create: &PendingCreate, rules: 
         let seen = change.fields.iter().find(|f| f.field == *field);
         seen.is_some_and(|f| f.value == *written || is_variant(written, &f.value))
     };
-    after && (change.origin == Origin::Ours || create.fields.iter().all(shows))
+    after && ((change.origin == Origin::Ours && new_record) || create.fields.iter().all(shows))
 }
 
 fn set_link(book: &mut Book, record: RecordKey, entity: EntityId) {

@@ -19,6 +19,8 @@ use crate::{
 pub struct Rho {
     pub floored: Millis,
     pub place: Place,
+    /// Among unordered equals of its place: which run of equal values it belongs to.
+    pub run: u32,
     pub seq: u64,
     pub time: Millis,
     pub position: Position,
@@ -50,6 +52,7 @@ impl Event {
             } else {
                 Place::Usual
             },
+            run: 0,
             seq: self.seq,
             time: self.time,
             position: self.position,
@@ -259,7 +262,7 @@ fn seat_observations<'a>(
 
 /// Puts observations of one quantum that no sequence orders into the order that the statements around them tell: what a
 /// read-back, or the next whole record, shows stood last; what restates the value from before the quantum came first.
-/// See docs/decisions/0001-order-within-a-quantum.md.
+/// See docs/decisions/order-within-a-quantum.md.
 fn arrange(seats: &mut [Seat<'_>], echoes: Option<&Echoes<'_>>) {
     let mut from = 0;
     while from < seats.len() {
@@ -337,8 +340,22 @@ fn arrange_quantum(seats: &mut [Seat<'_>], from: usize, end: usize, echoes: Opti
         },
     };
     let known = read.is_some() || next.is_some();
+    let ours = |seat: &Seat<'_>| {
+        seat.event.is_none_or(|event| {
+            event.origin == Origin::Ours
+                || !event.read_back && echoes.is_some_and(|e| e.shows_a_write(seat, event))
+        })
+    };
+    // The value came back within the quantum, and a write of Baton's own accounts for that.
+    let brought_back =
+        known && last.value == before && group.iter().any(|s| s.value == before && ours(s));
+    let ours: Vec<bool> = group.iter().map(ours).collect();
     for (at, seat) in seats.iter_mut().enumerate().take(end).skip(from) {
         let told = seat.event.is_some() && !seat.is_read_back();
+        let ours = ours[at - from];
+        let restates = one_moment && told && seat.is_whole() && seat.value == before;
+        // Of equal values the write comes before those who merely show it.
+        seat.rho.run = u32::from(!ours);
         seat.rho.place = if last.read == Some(at) {
             Place::Read
         } else if !one_moment && seat.event.is_some() {
@@ -346,15 +363,47 @@ fn arrange_quantum(seats: &mut [Seat<'_>], from: usize, end: usize, echoes: Opti
         } else if !one_moment && known && seat.value != last.value {
             // A write of Baton's own, known to have come before what stands there.
             Place::First
+        } else if restates && brought_back && !ours {
+            Place::First
         } else if known && seat.value == last.value {
             Place::Last
-        } else if one_moment && told && seat.is_whole() && seat.value == before {
+        } else if restates {
             Place::First
         } else {
             Place::Usual
         };
+        if !one_moment {
+            seat.rho.run = 0;
+        }
+    }
+    if one_moment {
+        gather_runs(&mut seats[from..end]);
     }
     seats[from..end].sort_by_key(|s| s.rho);
+}
+
+/// Equal values of one moment stand together, where the first of them came in: the fewest changes that explain what
+/// was seen.
+fn gather_runs(group: &mut [Seat<'_>]) {
+    let mut run = 0;
+    for at in 0..group.len() {
+        if group[at].rho.place != Place::Usual {
+            continue;
+        }
+        let first = group[..at]
+            .iter()
+            .find(|s| s.value == group[at].value && s.rho.place == Place::Usual);
+        // Two for each run: the write, and those who merely show it.
+        let shows = group[at].rho.run % 2;
+        group[at].rho.run = shows
+            + first.map_or_else(
+                || {
+                    run += 2;
+                    run
+                },
+                |s| s.rho.run - s.rho.run % 2,
+            );
+    }
 }
 
 /// What was found to stand last in a quantum, and the reading that found it.
@@ -551,6 +600,7 @@ impl<'a> Echoes<'a> {
                 rho: Rho {
                     floored: time.floor(quantum),
                     place: Place::Usual,
+                    run: 0,
                     seq: 0,
                     time,
                     position: answered,
@@ -643,9 +693,7 @@ impl<'a> Echoes<'a> {
             touched = true;
             let likely = self.is_known_rendering(intent, fields, seat.value)
                 || is_variant(&fields.value, seat.value)
-                || (differs
-                    && self.timely(intent, event, 0)
-                    && (event.delta || !self.is_before(intent, event)));
+                || (differs && event.delta && self.timely(intent, event, 0));
             if likely && explained.takes(intent.number, Kind::Rendering, run) {
                 return Tagged::By(&fields.value);
             }
@@ -678,6 +726,12 @@ impl<'a> Echoes<'a> {
             Kind::Rendering => self.rules.timing.rendering_settle,
         };
         self.timely(intent, event, settles).then_some(kind)
+    }
+
+    /// Whether the observation is an echo of some write, by value and time.
+    fn shows_a_write(&self, seat: &Seat<'_>, event: &Event) -> bool {
+        self.intents(event)
+            .any(|intent| self.echo_of(intent, seat, event).is_some())
     }
 
     /// Whether some write after this quantum may have brought the value that is shown.

@@ -652,8 +652,19 @@ fn plan_create(
         }
     }
     let failures = state.creates.get(&system.name).map_or(0, |c| c.failures);
-    let resting = state.settling.values().any(|until| *until > at);
-    if resting || !mapping.filter.iter().all(|c| holds(c, state)) {
+    let rests_until = state
+        .settling
+        .values()
+        .copied()
+        .filter(|until| *until > at)
+        .max();
+    // A create that failed is made anew when there is something to make; until then nothing is due.
+    if let Some(create) = state.creates.get_mut(&system.name)
+        && create.again_at.is_some_and(|next| next <= at)
+    {
+        create.again_at = Some(rests_until.unwrap_or_else(|| at.plus(backoff_ms(create.failures))));
+    }
+    if rests_until.is_some() || !mapping.filter.iter().all(|c| holds(c, state)) {
         return;
     }
     let wanted = whole_desired_state(state, system, mapping, rules);

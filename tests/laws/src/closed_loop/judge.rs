@@ -8,7 +8,7 @@ use baton_core::{
     name::Name,
     order::{Role, track},
     rest::{WhyNot, out_of_sync},
-    state::{CommandKind, IntentEnd, State},
+    state::{CommandKind, State},
     value::Value,
 };
 use baton_sandbox::{Habits, Recase};
@@ -427,5 +427,4 @@ fn no_ping_pong(
             });
         }
     }
-    let _ = IntentEnd::Done;
 }

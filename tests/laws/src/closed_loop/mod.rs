@@ -28,7 +28,7 @@ pub fn play(scenario: &Scenario) -> Result<Played, String> {
     let mut faults = Vec::new();
     match rested {
         Ok(()) => faults.extend(judge(&world, scenario)),
-        Err(fault) => faults.push(fault),
+        Err(fault) => faults.push(*fault),
     }
     if faults.is_empty() {
         return Ok(Played {

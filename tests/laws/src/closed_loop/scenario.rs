@@ -44,6 +44,75 @@ impl Scenario {
         .scenario(seed)
     }
 
+    /// A salesperson edits an address in the CRM; `gap` milliseconds later a marketing list updates it in the MAP.
+    /// Both systems answer with whole-record, untagged events of one-second stamps, late, doubled and out of order.
+    #[must_use]
+    pub fn worked_example(seed: u64, gap: i64) -> Self {
+        let mut dice = Dice {
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            number: 100,
+        };
+        let mut rules = dice.rules();
+        rules.address = Strategy::Latest;
+        rules.protect = Some(180 * DAY);
+        rules.requires_country = true;
+        rules.create = false;
+        let habits = |dice: &mut Dice| Habits {
+            schema: dice.habits(CRM).schema,
+            names_causes: true,
+            unique: Some("email".into()),
+            answer: dice.one_of(&[Answer::Record, Answer::Stamp, Answer::Ok]),
+            ..Habits::taciturn()
+        };
+        let (crm, map) = (habits(&mut dice), habits(&mut dice));
+        let address = |street: &str, city: &str| {
+            Fields::from([
+                ("street".to_owned(), json!(street)),
+                ("city".to_owned(), json!(city)),
+                ("country".to_owned(), json!("DE")),
+            ])
+        };
+        let create = |system| {
+            let mut fields = address("Old 1", "Ulm");
+            fields.insert("email".into(), json!("ada@example.com"));
+            Deed::Create {
+                system,
+                actor: Actor::human("Otto Old"),
+                fields,
+            }
+        };
+        let edited = START.plus(2 * MINUTE);
+        let act = |at, deed| Act { at, deed };
+        let acts = vec![
+            act(START, create(CRM)),
+            act(START, create(MAP)),
+            act(
+                edited,
+                Deed::Edit {
+                    system: CRM,
+                    actor: Actor::human("Anna Arnold"),
+                    fields: address("New 2", "Bonn"),
+                },
+            ),
+            act(
+                edited.plus(gap),
+                Deed::Edit {
+                    system: MAP,
+                    actor: Actor::import("fair"),
+                    fields: address("List 3", "Kiel"),
+                },
+            ),
+        ];
+        Self {
+            seed,
+            rules,
+            crm,
+            map,
+            acts,
+            command_delay: (20, 900),
+        }
+    }
+
     /// The habits of a system.
     #[must_use]
     pub fn habits(&self, system: &str) -> &Habits {

@@ -8,7 +8,7 @@ use baton_core::{
     id::{Digest, Kind, Object, Position, RecordKey},
     input::StewardAct,
     name::Name,
-    rules::{MappedField, Strategy},
+    rules::MappedField,
     state::LockOn,
     time::{Millis, SECOND},
     value::{Raw, Value},
@@ -301,12 +301,6 @@ const fn cause_of(by: &By) -> Cause {
         By::Api | By::Baton { .. } => Cause::Api,
         By::Workflow => Cause::Unknown,
     }
-}
-
-/// Whether a rule puts values back that others enter.
-#[must_use]
-pub fn reverts(strategy: &Strategy) -> bool {
-    matches!(strategy, Strategy::Only { .. } | Strategy::Derived(_))
 }
 
 /// Both systems.

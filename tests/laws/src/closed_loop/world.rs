@@ -120,7 +120,7 @@ impl World {
     ///
     /// # Errors
     /// If it never comes to rest, or something could not be understood.
-    pub fn run(&mut self, scenario: &Scenario) -> Result<(), Fault> {
+    pub fn run(&mut self, scenario: &Scenario) -> Result<(), Box<Fault>> {
         let last_deed = scenario.acts.last().map_or(START, |a| a.at);
         for _ in 0..MOST_STEPS {
             let Some(next) = self.next(last_deed.plus(PATIENCE)) else {
@@ -129,7 +129,7 @@ impl World {
             self.now = self.now.max(next);
             self.step(scenario)?;
         }
-        Err(Fault::NeverRests)
+        Err(Box::new(Fault::NeverRests))
     }
 
     fn next(&self, patience: Millis) -> Option<Millis> {
@@ -146,7 +146,7 @@ impl World {
         [act, command, message, wake].into_iter().flatten().min()
     }
 
-    fn step(&mut self, scenario: &Scenario) -> Result<(), Fault> {
+    fn step(&mut self, scenario: &Scenario) -> Result<(), Box<Fault>> {
         let now = self.now;
         while self.acts.front().is_some_and(|a| a.at <= now) {
             if let Some(act) = self.acts.pop_front() {
@@ -194,7 +194,7 @@ impl World {
         Ok(())
     }
 
-    fn carry_out(&mut self, act: &Act) -> Result<(), Fault> {
+    fn carry_out(&mut self, act: &Act) -> Result<(), Box<Fault>> {
         match &act.deed {
             Deed::Create {
                 system,
@@ -204,7 +204,7 @@ impl World {
                 let sandbox = self
                     .systems
                     .get_mut(system)
-                    .ok_or(Fault::World("no such system"))?;
+                    .ok_or_else(|| Box::new(Fault::World("no such system")))?;
                 let made = sandbox.create(act.at, actor, Object::Contact, fields.clone());
                 // Baton may have been faster with a create of its own; then there is nothing to do.
                 if let Ok(id) = made {
@@ -268,7 +268,7 @@ impl World {
             .map(|(_, id, _)| id.to_owned())
     }
 
-    fn tell_stage(&mut self, at: Millis, stage: &str) -> Result<(), Fault> {
+    fn tell_stage(&mut self, at: Millis, stage: &str) -> Result<(), Box<Fault>> {
         let Some((system, id)) = [CRM, MAP]
             .into_iter()
             .find_map(|s| Some((s, self.id_in(s)?)))
@@ -291,21 +291,21 @@ impl World {
         Ok(())
     }
 
-    fn read(&mut self, system: &str, payload: &[u8]) -> Result<Vec<Change>, Fault> {
+    fn read(&mut self, system: &str, payload: &[u8]) -> Result<Vec<Change>, Box<Fault>> {
         let message = Message {
             key: None,
             value: Some(payload),
             object: Some("contact"),
         };
-        let items =
-            decode(Format::Baton, &message).map_err(|e| Fault::Unreadable(format!("{e:?}")))?;
+        let items = decode(Format::Baton, &message)
+            .map_err(|e| Box::new(Fault::Unreadable(format!("{e:?}"))))?;
         let position = self.position(system, 0);
         let mut changes = Vec::new();
         for (index, item) in items.into_iter().enumerate() {
             let raw = match item {
                 baton_connectors::Item::Change(raw) => raw,
                 baton_connectors::Item::Refused(e) => {
-                    return Err(Fault::Unreadable(format!("{e:?}")));
+                    return Err(Box::new(Fault::Unreadable(format!("{e:?}"))));
                 }
             };
             let incoming = Incoming {
@@ -317,13 +317,13 @@ impl World {
                 message: Digest::of(&[payload]),
             };
             let change = normalise::normalise(&incoming, &self.rules)
-                .map_err(|e| Fault::Unreadable(e.to_string()))?;
+                .map_err(|e| Box::new(Fault::Unreadable(e.to_string())))?;
             changes.push(change);
         }
         Ok(changes)
     }
 
-    fn hear(&mut self, system: &'static str, message: &Outgoing) -> Result<(), Fault> {
+    fn hear(&mut self, system: &'static str, message: &Outgoing) -> Result<(), Box<Fault>> {
         self.messages += 1;
         match message.topic {
             TopicKind::Changes => {
@@ -348,7 +348,7 @@ impl World {
             }
             TopicKind::Results => {
                 let result: CommandResult = serde_json::from_slice(&message.payload)
-                    .map_err(|e| Fault::Unreadable(e.to_string()))?;
+                    .map_err(|e| Box::new(Fault::Unreadable(e.to_string())))?;
                 let position = self.position(system, 1);
                 let asked = self
                     .sent
@@ -370,7 +370,7 @@ impl World {
                     self.settle(Item::Change(change));
                 }
                 let (entity, answer) = normalise::answer(&result, &self.rules, position)
-                    .map_err(|e| Fault::Unreadable(e.to_string()))?;
+                    .map_err(|e| Box::new(Fault::Unreadable(e.to_string())))?;
                 self.settle(Item::Answer { entity, answer });
             }
         }
