@@ -439,6 +439,10 @@ fn tuples<'a>(
                 {
                     written_after.push((*member, *seat));
                 }
+                // And so did whatever shows it.
+                Role::Same if written_after.iter().any(|(written, _)| written == member) => {
+                    written_after.push((*member, *seat));
+                }
                 // Observed, but nothing that a tuple could carry: never a clear by the back door (L8).
                 Role::Nothing | Role::Waiting => {}
                 Role::Turn | Role::Same | Role::Own => {
