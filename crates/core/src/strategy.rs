@@ -618,20 +618,22 @@ fn score(claim: &Claim<'_>, trust: &Trust, day: i64) -> Decimal {
     let Some(source) = trust.sources.get(&claim.record.system) else {
         return -downgrade;
     };
-    let age = (day - claim.floored.0.div_euclid(DAY)).max(0);
     let period = i64::from(source.period_days.max(1));
-    let left = if claim.floored.is_timed() {
-        Decimal::from((period - age.min(period)).max(0))
+    let age = if claim.floored.is_timed() {
+        (day - claim.floored.0.div_euclid(DAY)).clamp(0, period)
     } else {
-        Decimal::ZERO
+        period
     };
-    let share = left / Decimal::from(period);
-    let decay = match source.decay {
-        Decay::Linear => share,
-        Decay::FastThenSlow => share * share,
-        Decay::SlowThenFast => Decimal::ONE - (Decimal::ONE - share) * (Decimal::ONE - share),
+    let (left, square) = (period - age, period * period);
+    // Of the span between the greatest and the least trust; multiplied before it is divided, so that whole points
+    // come out whole.
+    let (part, of) = match source.decay {
+        Decay::Linear => (left, period),
+        Decay::FastThenSlow => (left * left, square),
+        Decay::SlowThenFast => (square - age * age, square),
     };
-    source.min + ((source.max - source.min) * decay).trunc_with_scale(6) - downgrade
+    let span = source.max - source.min;
+    source.min + (span * Decimal::from(part) / Decimal::from(of)).trunc_with_scale(6) - downgrade
 }
 
 /// Whether a cause protects and outranks imports.

@@ -231,11 +231,11 @@ fn manual(
         });
     }
     if let Some((wait, strategy)) = fallback {
-        // The task waits since the last claim that made the records differ.
+        // The task waits since the last claim that made the records differ; exact times are not compared.
         let conflict = offers
             .iter()
             .any(|a| offers.iter().any(|b| a.values != b.values));
-        let since = offers.iter().map(|c| c.time).max();
+        let since = offers.iter().map(|c| case.floor(c.time)).max();
         if conflict && since.is_some_and(|since| case.as_of.since(since) >= *wait) {
             return judge(strategy, table);
         }

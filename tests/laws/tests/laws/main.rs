@@ -1,0 +1,5 @@
+//! The laws on random histories, by number.
+
+mod account;
+mod claims;
+mod convergence;
