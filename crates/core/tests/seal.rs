@@ -102,7 +102,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn sealing_changes_no_golden_value_and_drops_restatements(
-        steps in prop::collection::vec((0..2usize, 0..3u8, 0..4usize, 0..3u8, 1..20i64), 150..260)
+        steps in prop::collection::vec((0..2usize, 0..3u8, 0..4usize, 0..3u8, 8..20i64), 170..260)
     ) {
         let (short, long) = (rules(30 * DAY), rules(100_000 * DAY));
         let (mut sealed, mut whole) = (Book::default(), Book::default());
