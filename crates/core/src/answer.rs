@@ -213,6 +213,10 @@ fn answer_record(
     if matches!(kind, Some((CommandKind::Read, _))) {
         let asked = kind.map_or(at, |(_, sent)| sent);
         delivery.last_read = Some((asked, answer.position.arrival));
+        // What waited for a reading is decided now.
+        if let Some(history) = state.histories.get(record) {
+            touched.extend(history.fields.keys());
+        }
         if answer.outcome == ResultOutcome::Ok || answer.outcome == ResultOutcome::NotFound {
             delivery.read_wanted = None;
         }

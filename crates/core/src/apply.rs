@@ -62,6 +62,7 @@ pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Tra
             Outcome::Applied
         }
     };
+    plan::give_up(state, rules, at, &mut touched);
     let moved = rejudge(state, &touched, rules, at, &mut effects);
     tasks::ask_stewards(state, &touched, rules, at, &mut effects);
     let outcome = if moved && outcome > Outcome::Applied && outcome != Outcome::Duplicate {
@@ -249,6 +250,14 @@ fn change_in(
         _ if !change.time.is_timed() && change.class == Class::Delta => Some(ReadReason::Untimed),
         _ => None,
     };
+    let read_fields: Vec<Name> = if change.class == Class::ReadBack {
+        state
+            .histories
+            .get(&change.record)
+            .map_or_else(Vec::new, |h| h.fields.keys().copied().collect())
+    } else {
+        Vec::new()
+    };
     let delivery = state.deliveries.entry(change.record.clone()).or_default();
     if let Some(reason) = wants_read {
         delivery.read_wanted.get_or_insert(reason);
@@ -259,6 +268,8 @@ fn change_in(
             .as_ref()
             .map_or(change.position.arrival, |o| o.sent);
         delivery.last_read = Some((asked, change.position.arrival));
+        // What waited for a reading is decided now.
+        touched.extend(read_fields.iter().copied());
         delivery.read_wanted = None;
     }
     delivery.pending.extend(touched.iter().copied());

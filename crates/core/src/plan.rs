@@ -28,7 +28,6 @@ pub fn plan(state: &mut State, rules: &Rules, at: Millis, effects: &mut Effects)
     if state.merged_into.is_some() {
         return;
     }
-    give_up(state, rules, at);
     propagate_deletes(state, rules, at, effects);
     let records: Vec<RecordKey> = state
         .links
@@ -46,7 +45,8 @@ pub fn plan(state: &mut State, rules: &Rules, at: Millis, effects: &mut Effects)
 }
 
 /// Commands without an answer for too long are given up: they may have been carried out.
-fn give_up(state: &mut State, rules: &Rules, at: Millis) {
+/// Names the fields whose observations are told apart otherwise by it.
+pub(crate) fn give_up(state: &mut State, rules: &Rules, at: Millis, touched: &mut BTreeSet<Name>) {
     let wait = rules.timing.give_up;
     for (record, delivery) in &mut state.deliveries {
         let Some(out) = delivery
@@ -68,6 +68,7 @@ fn give_up(state: &mut State, rules: &Rules, at: Millis) {
                 arrival: at,
                 log: 0,
             });
+            touched.extend(intent.fields.keys());
             delivery.pending.extend(intent.fields.keys().copied());
             if reads {
                 delivery

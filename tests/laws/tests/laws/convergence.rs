@@ -24,7 +24,10 @@ use baton_laws::{
 /// Everything that desired values are made of, and the stage.
 #[derive(PartialEq, Debug)]
 struct Known {
-    #[expect(clippy::type_complexity, reason = "compared as a whole, never taken apart")]
+    #[expect(
+        clippy::type_complexity,
+        reason = "compared as a whole, never taken apart"
+    )]
     golden: BTreeMap<
         Name,
         (
