@@ -19,8 +19,8 @@ use crate::{
     rules::Rules,
     seal,
     state::{
-        Absorbed, Cell, Event, Guarded, IntentEnd, Link, LinkStatus, LinkStatusFact, Obs,
-        ReadReason, Ruling, SealedAs, StageFact, State,
+        Absorbed, Cell, Event, FieldHistory, Guarded, IntentEnd, Link, LinkStatus, LinkStatusFact,
+        Obs, ReadReason, Ruling, SealedAs, StageFact, State,
     },
     tasks,
     time::Millis,
@@ -468,6 +468,7 @@ fn observe(
             .map_or(0, |before| before + 1);
         let last = place == of_field.obs.len();
         let restates = last
+            && told_apart(of_field, events, quantum)
             && !delta
             && !echoes
             && !guarded
@@ -486,6 +487,21 @@ fn observe(
         }
     }
     firsts
+}
+
+/// Whether the last quantum holds one value only. Where it holds several, what comes next tells which of them stood
+/// last, so even a restatement can move a turn.
+fn told_apart(of_field: &FieldHistory, events: &[Event], quantum: i64) -> bool {
+    let floored = |o: &Obs| events.get(o.event as usize).map(|e| e.time.floor(quantum));
+    let Some(last) = of_field.obs.last() else {
+        return true;
+    };
+    let together = of_field
+        .obs
+        .iter()
+        .rev()
+        .take_while(|o| floored(o) == floored(last));
+    together.into_iter().all(|o| o.cell == last.cell)
 }
 
 /// Deletes, merges and conversions are facts about links; a link's status is the latest of them.
