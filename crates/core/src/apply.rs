@@ -62,7 +62,11 @@ pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Tra
             Outcome::Applied
         }
     };
-    plan::give_up(state, rules, at, &mut touched);
+    // What is not recorded must not move anything, or a replay would not (L10): what is due waits for its timer.
+    let recorded = outcome != Outcome::Duplicate || !touched.is_empty();
+    if recorded {
+        plan::give_up(state, rules, at, &mut touched);
+    }
     let moved = rejudge(state, &touched, rules, at, &mut effects);
     tasks::ask_stewards(state, &touched, rules, at, &mut effects);
     let outcome = if moved && outcome > Outcome::Applied && outcome != Outcome::Duplicate {
@@ -70,8 +74,6 @@ pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Tra
     } else {
         outcome
     };
-    let recorded = outcome != Outcome::Duplicate || !touched.is_empty();
-    // What is not recorded must not move anything, or a replay would not (L10): what is due waits for its timer.
     if recorded {
         plan::plan(state, rules, at, &mut effects);
         laws::check(state, input, outcome, &mut effects, rules, at);
