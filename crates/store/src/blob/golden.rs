@@ -195,7 +195,7 @@ fn golden_state() {
     let fact = LinkStatusFact::ConvertedTo(Object::Contact, "003".into());
     link.facts.insert((Millis(1), position(), fact));
     state.links.insert(record(), link);
-    state.histories.insert(record(), history());
+    state.histories.insert(record(), Box::new(history()));
     let golden = Golden {
         value: Value::text("Zürich"),
         winner: Some(record()),
@@ -220,7 +220,7 @@ fn golden_state() {
         stage: "mql".into(),
     });
     state.shared_consent.insert(turn());
-    state.deliveries.insert(record(), delivery());
+    state.deliveries.insert(record(), Box::new(delivery()));
     state.merged_into = Some(person(2));
     state.provenance.insert(record(), person(2));
     state.wake = Some(Millis(1_765_000_000_000));
