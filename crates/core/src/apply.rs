@@ -9,7 +9,7 @@ use crate::{
     book::{OutBody, OutMessage, OutTopic, ParkedCode},
     change::{Change, Class, Origin, Outcome, Seen},
     effects::{Effects, Transition},
-    id::{Digest, Position, RecordKey},
+    id::{Digest, EntityId, Position, RecordKey},
     input::{Input, StewardAct},
     judge::{Subject, all_subjects, dependents, judge, subject_of},
     laws,
@@ -898,16 +898,17 @@ fn absorb(state: &mut State, other: &State) {
     state
         .shared_consent
         .extend(other.shared_consent.iter().cloned());
+    state.absorbed.extend(other.absorbed.clone());
     if other.id == state.id {
         state.merged_into = None;
         return;
     }
     let brought = Absorbed {
+        into: state.id,
         locks: other.locks.clone(),
         rulings: other.rulings.clone(),
         stages: other.stages.clone(),
     };
-    state.absorbed.extend(other.absorbed.clone());
     state.absorbed.insert(other.id, brought);
     state.sealed_before = state.sealed_before.max(other.sealed_before);
     // Two different values of one channel each count: their own turns are in the histories.
@@ -919,12 +920,27 @@ fn absorb(state: &mut State, other: &State) {
     }
 }
 
-/// Gives back the records that came from `from`.
-fn split(state: &mut State, from: crate::id::EntityId) {
+/// `from`, and whoever had been merged into it before.
+fn with_absorbed(state: &State, from: EntityId) -> BTreeSet<EntityId> {
+    let mut all = BTreeSet::from([from]);
+    loop {
+        let under = |(id, brought): &(&EntityId, &Absorbed)| {
+            all.contains(&brought.into) && !all.contains(*id)
+        };
+        match state.absorbed.iter().find(under).map(|(id, _)| *id) {
+            Some(id) => all.insert(id),
+            None => return all,
+        };
+    }
+}
+
+/// Gives back the records that came from `from`, and what had been merged into it.
+fn split(state: &mut State, from: EntityId) {
+    let parts = with_absorbed(state, from);
     let records: Vec<RecordKey> = state
         .provenance
         .iter()
-        .filter(|(_, of)| **of == from)
+        .filter(|(_, of)| parts.contains(of))
         .map(|(record, _)| record.clone())
         .collect();
     for record in records {
@@ -933,17 +949,20 @@ fn split(state: &mut State, from: crate::id::EntityId) {
         state.deliveries.remove(&record);
         state.provenance.remove(&record);
     }
-    state.absorbed.remove(&from);
+    let gone = |record: &RecordKey| !state.links.contains_key(record);
+    state.guarded.retain(|_, guarded| !gone(&guarded.record));
+    state.absorbed.retain(|id, _| !parts.contains(id));
 }
 
 /// The part of `state` that came from `from`, as that entity's own state again.
 #[must_use]
 pub fn part_of(state: &State, from: crate::id::EntityId) -> State {
+    let parts = with_absorbed(state, from);
     let mut part = State::new(from);
     for record in state
         .provenance
         .iter()
-        .filter(|(_, of)| **of == from)
+        .filter(|(_, of)| parts.contains(of))
         .map(|(record, _)| record)
     {
         if let Some(link) = state.links.get(record) {
@@ -955,8 +974,22 @@ pub fn part_of(state: &State, from: crate::id::EntityId) -> State {
         if let Some(delivery) = state.deliveries.get(record) {
             part.deliveries.insert(record.clone(), delivery.clone());
         }
-        part.provenance.insert(record.clone(), from);
+        if let Some(of) = state.provenance.get(record) {
+            part.provenance.insert(record.clone(), *of);
+        }
     }
+    let guarded = state.guarded.iter();
+    part.guarded = guarded
+        .filter(|(_, guarded)| part.links.contains_key(&guarded.record))
+        .map(|(event, guarded)| (*event, guarded.clone()))
+        .collect();
+    let earlier = state
+        .absorbed
+        .iter()
+        .filter(|(id, _)| **id != from && parts.contains(id));
+    part.absorbed = earlier
+        .map(|(id, brought)| (*id, brought.clone()))
+        .collect();
     if let Some(brought) = state.absorbed.get(&from) {
         part.locks = brought.locks.clone();
         part.rulings = brought.rulings.clone();

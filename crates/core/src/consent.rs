@@ -148,7 +148,8 @@ pub fn standing(
         turns.iter().any(|act| {
             // A bounce and a legal block are answered by a steward only.
             let own_act = act.own_act && state >= ConsentState::OptedOut && concerns(act);
-            (own_act || act.steward) && act.state != ConsentState::Unknown && Some(act.time) > since
+            let by_steward = act.steward && (own(&act.record) || concerns(act));
+            (own_act || by_steward) && act.state != ConsentState::Unknown && Some(act.time) > since
         })
     };
     let open: BTreeSet<(&RecordKey, EventId)> = statements

@@ -143,8 +143,10 @@ impl State {
 }
 
 /// What a merged entity brought besides its records; taken out again by an unmerge.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Absorbed {
+    /// Whom it was merged into: it goes with that one when that one is split off again.
+    pub into: EntityId,
     pub locks: BTreeMap<Name, Lock>,
     pub rulings: BTreeMap<Name, Ruling>,
     pub stages: BTreeSet<StageFact>,
