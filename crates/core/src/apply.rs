@@ -812,24 +812,30 @@ fn steward_consent(
     };
     let address = crate::consent::address_digest(channel, state.golden_value(rule.address))
         .unwrap_or_default();
-    let Some(record) = state.links.keys().next().cloned() else {
-        return;
-    };
-    state.shared_consent.insert(crate::state::ConsentTurn {
-        channel,
-        address,
-        time: at.floor(rules.timing.quantum),
-        state: consent,
-        own_act: false,
-        steward: true,
-        record,
-        event: Digest::of(&[
-            b"steward",
-            by.as_bytes(),
-            reason.as_bytes(),
-            &at.0.to_le_bytes(),
-        ]),
-    });
+    // One for each person that was merged into this one, so that it answers what each of them brought.
+    let mut records: BTreeMap<EntityId, RecordKey> = BTreeMap::new();
+    for record in state.links.keys() {
+        let brought_by = state.provenance.get(record).copied().unwrap_or(state.id);
+        records.entry(brought_by).or_insert_with(|| record.clone());
+    }
+    let acts = records
+        .into_values()
+        .map(|record| crate::state::ConsentTurn {
+            channel,
+            address,
+            time: at.floor(rules.timing.quantum),
+            state: consent,
+            own_act: false,
+            steward: true,
+            record,
+            event: Digest::of(&[
+                b"steward",
+                by.as_bytes(),
+                reason.as_bytes(),
+                &at.0.to_le_bytes(),
+            ]),
+        });
+    state.shared_consent.extend(acts);
     touched.insert(rule.field);
 }
 

@@ -118,12 +118,13 @@ const fn is_restrictive(state: ConsentState) -> bool {
 }
 
 /// The most restrictive unanswered turn, else the most restrictive of what remains. `moved` tells whether the
-/// address of a bounce was replaced at its record later; `own` whether a record is one of this person's.
+/// address of a bounce was replaced at its record later; `same` whether two records
+/// belonged to one person before any merge: a merge answers nothing.
 #[must_use]
 pub fn standing(
     turns: &BTreeSet<ConsentTurn>,
     moved: impl Fn(&ConsentTurn) -> bool,
-    own: impl Fn(&RecordKey) -> bool,
+    same: impl Fn(&RecordKey, &RecordKey) -> bool,
 ) -> Standing {
     let mut statements: BTreeMap<(&RecordKey, EventId), Vec<&ConsentTurn>> = BTreeMap::new();
     for turn in turns {
@@ -142,13 +143,13 @@ pub fn standing(
             of.iter().any(|turn| match (act.address, turn.address) {
                 (a, b) if a != Digest::default() && b != Digest::default() => a == b,
                 // Nobody knows which address is meant: that of this very person.
-                _ => own(&act.record) && own(&turn.record),
+                _ => same(&act.record, &turn.record),
             })
         };
         turns.iter().any(|act| {
             // A bounce and a legal block are answered by a steward only.
             let own_act = act.own_act && state >= ConsentState::OptedOut && concerns(act);
-            let by_steward = act.steward && (own(&act.record) || concerns(act));
+            let by_steward = act.steward && (same(&act.record, &of[0].record) || concerns(act));
             (own_act || by_steward) && act.state != ConsentState::Unknown && Some(act.time) > since
         })
     };
@@ -181,19 +182,38 @@ pub fn standing(
     }
 }
 
-/// Whether a bounced address was replaced at its own record after the bounce.
+/// Whether a bounced address is left behind: this person has another address and the bounced one no more. One of its
+/// records must have got that other address after the bounce: the bounced record itself, where it is this person's.
 #[must_use]
 pub fn address_moved(state: &State, turn: &ConsentTurn, rule: &ConsentRule, rules: &Rules) -> bool {
-    let Some(record) = state.linked(&turn.record) else {
-        return false;
-    };
-    track(state, record, rule.address, rules)
-        .seats
-        .iter()
-        .any(|s| {
-            s.rho.floored > turn.time
-                && address_digest(rule.channel, s.value).is_some_and(|now| now != turn.address)
+    let digest = |value: &Value| address_digest(rule.channel, value);
+    let held: BTreeSet<Digest> = state
+        .links
+        .keys()
+        .filter_map(|record| {
+            track(state, record, rule.address, rules)
+                .believed()
+                .and_then(digest)
         })
+        .collect();
+    if held.is_empty() || held.contains(&turn.address) {
+        return false;
+    }
+    let got_another = |record: &RecordKey| {
+        let Some(record) = state.linked(record) else {
+            return false;
+        };
+        let seats = track(state, record, rule.address, rules).seats;
+        seats.iter().any(|s| {
+            s.rho.floored > turn.time
+                && s.role == Role::Turn
+                && digest(s.value).is_some_and(|now| now != turn.address)
+        })
+    };
+    match state.linked(&turn.record) {
+        Some(record) => got_another(record),
+        None => state.links.keys().any(got_another),
+    }
 }
 
 /// The value that carries a state: the mapped state itself, else the next more restrictive one. Nobody's word is

@@ -270,8 +270,15 @@ fn consent_verdict<'a>(
         };
     }
     let moved = |turn: &_| consent::address_moved(state, turn, consent_rule, rules);
-    let own = |record: &RecordKey| state.links.contains_key(record);
-    let standing = consent::standing(&turns, moved, own);
+    let brought_by = |record: &RecordKey| {
+        let linked = state.linked(record)?;
+        Some(state.provenance.get(linked).copied().unwrap_or(state.id))
+    };
+    let same = |a: &RecordKey, b: &RecordKey| {
+        let whose = brought_by(a);
+        whose.is_some() && whose == brought_by(b)
+    };
+    let standing = consent::standing(&turns, moved, same);
     let boolean = rule.kind == FieldType::Boolean;
     let value = if standing.because.is_empty() {
         // Every statement is answered, and nobody said anything else.

@@ -99,7 +99,11 @@ pub(crate) fn judge(case: &Case, facts: &[Fact], rule: &ConsentRule) -> Option<A
     let open: Vec<&Entry> = entries
         .iter()
         .filter(|e| restrictive(e.state) && !entries.iter().any(|act| answers(act, e)))
-        .filter(|e| !(e.state == ConsentState::Bounced && e.this_person && e.moved_on))
+        .filter(|e| {
+            // A new address leaves a bounce behind, unless the person has the old one elsewhere.
+            let held = e.address.as_ref().is_some_and(|a| mine.contains(a));
+            !(e.state == ConsentState::Bounced && e.this_person && e.moved_on && !held)
+        })
         .collect();
     let rest: Vec<&Entry> = entries.iter().filter(|e| !restrictive(e.state)).collect();
     let from = if open.is_empty() { rest } else { open };

@@ -87,7 +87,8 @@
 //!     record had then (if either address is unknown: of the same person). An unknown state answers nothing.
 //! 35. A turn speaks of the address its record had, and of all that record has later; a bounce only of the
 //!     first. Other people's turns count where that is one of the person's current addresses, or the golden one.
-//! 36. A person's own bounce is answered when that record gets another address at a later floored time.
+//! 36. A person's own bounce is answered when that record gets another address at a later floored time and no
+//!     record of the person has the bounced one now.
 //!     Restrictions of somebody who was merged and split off again stay the person's own (`formerly`).
 //! 37. Blank and invalid values are no turns of consent. Locks do not reach it.
 //! 38. Restrictions count at event time; "the earlier of event and arrival" is when an act answers.
