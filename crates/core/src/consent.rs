@@ -195,24 +195,26 @@ pub fn address_moved(state: &State, turn: &ConsentTurn, rule: &ConsentRule, rule
                 .believed()
                 .and_then(digest)
         })
+        .chain(digest(state.golden_value(rule.address)))
         .collect();
     if held.is_empty() || held.contains(&turn.address) {
         return false;
     }
-    let got_another = |record: &RecordKey| {
+    // Also by Baton's own hand, where it is the bounced record itself.
+    let got_another = |record: &RecordKey, by_turn: bool| {
         let Some(record) = state.linked(record) else {
             return false;
         };
         let seats = track(state, record, rule.address, rules).seats;
         seats.iter().any(|s| {
             s.rho.floored > turn.time
-                && s.role == Role::Turn
+                && (s.role == Role::Turn || !by_turn)
                 && digest(s.value).is_some_and(|now| now != turn.address)
         })
     };
     match state.linked(&turn.record) {
-        Some(record) => got_another(record),
-        None => state.links.keys().any(got_another),
+        Some(record) => got_another(record, false),
+        None => state.links.keys().any(|record| got_another(record, true)),
     }
 }
 

@@ -34,7 +34,7 @@ const PEOPLE: [&str; 3] = ["ann", "bob", "cat"];
 
 #[derive(Clone, Debug)]
 enum Word {
-    Says(Incoming),
+    Says(Box<Incoming>),
     Steward { person: usize, state: ConsentState },
     Merge(usize, usize),
     Unmerge(usize, usize),
@@ -61,7 +61,7 @@ fn said(
     log: u64,
     cause: &str,
     fields: &[(&str, &str)],
-) -> Incoming {
+) -> Box<Incoming> {
     let mut raw = RawChange::new(record.id.clone(), Class::Delta);
     raw.object = Some("contact".into());
     raw.time = Some(time);
@@ -70,14 +70,14 @@ fn said(
     for (field, value) in fields {
         raw.push(field, Raw::text(value));
     }
-    Incoming {
+    Box::new(Incoming {
         system: record.system,
         format: Format::Baton,
         raw,
         position: Position::new(time.plus(200), 0, 0, log),
         index: 0,
         message: Digest::of(&[&log.to_le_bytes()]),
-    }
+    })
 }
 
 fn rules_without_email_match(dice: &mut Dice) -> Rules {
