@@ -242,7 +242,7 @@ impl Book {
     /// merges, other holders of an address). Repeat until it is empty: two rounds suffice.
     #[must_use]
     pub fn needs(&self, items: &[Item], rules: &crate::rules::Rules) -> Needs {
-        crate::identify::needs(self, items, rules)
+        crate::needs::needs(self, items, rules)
     }
 
     /// Settles one item: `identify → apply`, effects into [`Book::out`]. Pure: the same book, item, rules and

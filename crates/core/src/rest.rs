@@ -4,9 +4,9 @@ use crate::{
     id::RecordKey,
     name::Name,
     order::track,
-    plan::{desired, holds, in_sync, needs_reading, outgoing},
     rules::{ObjectMapping, Rules, System},
     state::{Delivery, LinkStatus, State},
+    survey::{desired, holds, in_sync, needs_reading, outgoing},
     time::Millis,
     value::Value,
 };

@@ -3,7 +3,7 @@
 use baton_core::{
     canon::canonicalise,
     id::{EntityId, Kind, RecordKey},
-    identify::key_digest,
+    keys::key_digest,
     name::Name,
     rules::{MappedField, Rules},
     state::State,

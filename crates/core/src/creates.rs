@@ -1,0 +1,211 @@
+//! Creates records for entities that a system lacks, where its policy asks for it.
+
+use crate::plan::{backoff_ms, patience, wire_command};
+use crate::survey::{Desired, holds, outgoing, whole_desired_state};
+use crate::{
+    book::ParkedCode,
+    effects::Effects,
+    id::{Digest, Object, RecordKey},
+    name::Name,
+    render::render,
+    rules::{CreatePolicy, Direction, ObjectMapping, Rules, System},
+    state::{CommandKind, LinkStatus, PendingCreate, State},
+    time::Millis,
+};
+use std::collections::BTreeMap;
+
+/// Creates records for entities that a system lacks, where its policy asks for it.
+pub(crate) fn plan_creates(state: &mut State, rules: &Rules, at: Millis, effects: &mut Effects) {
+    if state.erased.is_some() || state.archived {
+        return;
+    }
+    for system in rules.systems.values() {
+        for (object, mapping) in &system.objects {
+            if mapping.create == CreatePolicy::Always && object.kind() == state.id.kind {
+                plan_create(state, system, *object, mapping, rules, at, effects);
+            }
+        }
+    }
+}
+
+fn plan_create(
+    state: &mut State,
+    system: &System,
+    object: Object,
+    mapping: &ObjectMapping,
+    rules: &Rules,
+    at: Millis,
+    effects: &mut Effects,
+) {
+    let here =
+        |record: &RecordKey| record.system == system.name && record.object.kind() == object.kind();
+    if state.links.keys().any(here)
+        || !state
+            .links
+            .values()
+            .any(|l| l.status() == LinkStatus::Active)
+    {
+        return;
+    }
+    if let Some(sent) = state.creates.get(&system.name) {
+        let golden_moved = sent
+            .stopped
+            .as_ref()
+            .is_some_and(|(version, _)| *version != state.golden_version);
+        let again = sent.again_at.is_some_and(|next| at >= next);
+        let unanswered = sent.stopped.is_none()
+            && sent.again_at.is_none()
+            && system.acks
+            && at >= sent.sent.plus(patience(sent, rules));
+        if unanswered {
+            // The same command again, under the same id: a repeat has no second effect.
+            let sent = sent.clone();
+            resend_create(state, system, object, mapping, &sent, rules, at, effects);
+            return;
+        }
+        if !golden_moved && !again {
+            return;
+        }
+    }
+    let failures = state.creates.get(&system.name).map_or(0, |c| c.failures);
+    let rests_until = state
+        .settling
+        .values()
+        .copied()
+        .filter(|until| *until > at)
+        .max();
+    // A create that failed is made anew when there is something to make; until then nothing is due.
+    if let Some(create) = state.creates.get_mut(&system.name)
+        && create.again_at.is_some_and(|next| next <= at)
+    {
+        create.again_at = Some(rests_until.unwrap_or_else(|| at.plus(backoff_ms(create.failures))));
+    }
+    if rests_until.is_some() || !mapping.filter.iter().all(|c| holds(c, state)) {
+        return;
+    }
+    let wanted = whole_desired_state(state, system, mapping, rules);
+    let wanted: BTreeMap<Name, Desired> = wanted
+        .into_iter()
+        .filter(|(_, (value, ..))| !value.is_blank())
+        .collect();
+    if wanted.is_empty() {
+        return;
+    }
+    let missing: Vec<&str> = mapping
+        .fields
+        .iter()
+        .filter(|(_, m)| {
+            m.required && m.direction != Direction::In && !wanted.contains_key(&m.field)
+        })
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let number = state
+        .creates
+        .get(&system.name)
+        .map_or(0, |c| c.golden_version);
+    let command = Digest::of(&[
+        b"create",
+        state.id.to_string().as_bytes(),
+        system.name.as_str().as_bytes(),
+        &state.golden_version.to_le_bytes(),
+        &number.to_le_bytes(),
+        &failures.to_le_bytes(),
+    ]);
+    let stopped = (!missing.is_empty()).then(|| {
+        (
+            state.golden_version,
+            format!("required: {}", missing.join(", ")).into(),
+        )
+    });
+    let fields = wanted
+        .iter()
+        .map(|(name, (value, ..))| (*name, value.clone()))
+        .collect();
+    if stopped.is_some() {
+        let why = format!(
+            "{} cannot be created in {}: no value for {}",
+            object,
+            system.name,
+            missing.join(", ")
+        );
+        effects.park(state, ParkedCode::RequiredFieldBlank, None, None, at, why);
+    } else {
+        let vendor = wanted
+            .into_values()
+            .flat_map(|(_, _, vendor)| vendor)
+            .collect();
+        let command = wire_command(
+            state,
+            system.name,
+            object,
+            None,
+            CommandKind::Create,
+            command,
+            vendor,
+            None,
+            rules,
+            at,
+        );
+        effects.command(state, at, command);
+    }
+    let pending = PendingCreate {
+        object,
+        command,
+        sent: at,
+        fields,
+        stopped,
+        golden_version: state.golden_version,
+        failures,
+        again_at: None,
+    };
+    state.creates.insert(system.name, pending);
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the surroundings of one create, each used once"
+)]
+fn resend_create(
+    state: &mut State,
+    system: &System,
+    object: Object,
+    mapping: &ObjectMapping,
+    sent: &PendingCreate,
+    rules: &Rules,
+    at: Millis,
+    effects: &mut Effects,
+) {
+    let entity = rules.entity(state.id.kind);
+    let mut vendor = BTreeMap::new();
+    for (field, value) in &sent.fields {
+        let Some(rule) = entity.fields.get(field) else {
+            continue;
+        };
+        for (name, mapped) in outgoing(mapping, *field) {
+            if let Some((json, _)) = render(value, rule, mapped, system) {
+                vendor.insert(name.to_string(), json);
+            }
+        }
+    }
+    let command = wire_command(
+        state,
+        system.name,
+        object,
+        None,
+        CommandKind::Create,
+        sent.command,
+        vendor,
+        None,
+        rules,
+        at,
+    );
+    effects.command(state, at, command);
+    state.creates.insert(
+        system.name,
+        PendingCreate {
+            sent: at,
+            failures: sent.failures.saturating_add(1),
+            ..sent.clone()
+        },
+    );
+}

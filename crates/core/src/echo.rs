@@ -1,0 +1,387 @@
+//! Tells echoes of Baton's own writes, and learns renderings (section 7).
+
+use crate::order::{Place, Rho, Role, Seat, assign_roles};
+use crate::{
+    change::{Cause, Origin, Seen},
+    name::Name,
+    rules::Rules,
+    state::{Delivery, Event, Intent, IntentEnd, State, Written},
+    time::Millis,
+    value::Value,
+};
+
+/// Which run of equal values each intent explains: one of the value as it was written and one of its rendering.
+#[derive(Default)]
+pub(crate) struct Explained(Vec<(u32, Kind, usize)>);
+
+/// What an event tagged ours shows of a field.
+pub(crate) enum Tagged<'a> {
+    /// A write of this value.
+    By(&'a Value),
+    /// A field that the write did not touch.
+    Beside,
+    /// Some write of long ago.
+    Unknown,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The value as it was written.
+    Written,
+    /// What the target made of it.
+    Rendering,
+}
+
+impl Explained {
+    /// Whether the intent explains this run, or can from now on.
+    fn takes(&mut self, intent: u32, kind: Kind, run: usize) -> bool {
+        match self
+            .0
+            .iter()
+            .find(|(number, of, _)| (*number, *of) == (intent, kind))
+        {
+            Some((_, _, explained)) => *explained == run,
+            None => {
+                self.0.push((intent, kind, run));
+                true
+            }
+        }
+    }
+}
+
+/// Tells echoes of Baton's own writes, and learns renderings, for one field of one record (section 7).
+pub(crate) struct Echoes<'a> {
+    pub(crate) delivery: &'a Delivery,
+    pub(crate) field: Name,
+    pub(crate) rules: &'a Rules,
+    pub(crate) skew: i64,
+    /// What read-backs of the very version that an intent wrote showed of it: intent → rendering.
+    pub(crate) read: Vec<(u32, &'a Value)>,
+}
+
+impl<'a> Echoes<'a> {
+    /// Adds the own writes that no event shows: at the vendor's stamp, else at the acknowledgement.
+    pub(crate) fn mark(&mut self, seats: &mut Vec<Seat<'a>>, state: &State) {
+        self.learn_from_readings(seats);
+        let quantum = self.rules.timing.quantum;
+        let mut walked = seats.clone();
+        let shown = assign_roles(&mut walked, state, Some(self), self.field);
+        for intent in &self.delivery.intents {
+            let Some(written) = intent.fields.get(&self.field) else {
+                continue;
+            };
+            if intent.end != IntentEnd::Done || written.refused {
+                continue;
+            }
+            let Some(answered) = intent.answered else {
+                continue;
+            };
+            let restated = seats.iter().any(|s| {
+                s.event.is_some_and(|e| {
+                    e.may_match.contains(&intent.number)
+                        && self.echo_of(intent, s, e).is_some()
+                        && !self.is_before(intent, e)
+                })
+            });
+            if restated || shown.0.iter().any(|(number, ..)| *number == intent.number) {
+                continue;
+            }
+            let time = intent.stamp.unwrap_or(answered.arrival);
+            seats.push(Seat {
+                rho: Rho {
+                    floored: time.floor(quantum),
+                    place: Place::Usual,
+                    run: 0,
+                    seq: 0,
+                    time,
+                    position: answered,
+                    own: true,
+                    event: intent.command,
+                },
+                value: written.answered.as_ref().unwrap_or(&written.value),
+                meant: Some(&written.value),
+                seen: Seen::Value,
+                before: None,
+                event: None,
+                cause: Cause::Api,
+                role: Role::Own,
+                sealed: false,
+                held: false,
+            });
+        }
+        seats.sort_by_key(|s| s.rho);
+    }
+
+    /// A read-back of the same version as the write shows how the target renders it, unless an event shows that the
+    /// target took the value as it was written.
+    fn learn_from_readings(&mut self, seats: &[Seat<'a>]) {
+        let quantum = self.rules.timing.quantum;
+        for intent in &self.delivery.intents {
+            let (Some(written), Some(stamp)) = (intent.fields.get(&self.field), intent.stamp)
+            else {
+                continue;
+            };
+            if intent.end != IntentEnd::Done || written.refused || written.answered.is_some() {
+                continue;
+            }
+            let same_version = |s: &&Seat<'_>| s.rho.floored == stamp.floor(quantum);
+            let taken = seats.iter().filter(same_version).any(|s| {
+                s.value == &written.value
+                    && s.event
+                        .is_some_and(|e| !e.read_back && e.may_match.contains(&intent.number))
+            });
+            if taken {
+                continue;
+            }
+            let shown = seats
+                .iter()
+                .filter(same_version)
+                .rfind(|s| s.is_read_back() && !s.value.is_blank());
+            if let Some(seat) = shown
+                && seat.value != &written.value
+            {
+                self.read.push((intent.number, seat.value));
+            }
+        }
+    }
+
+    fn intents<'e>(&self, event: &'e Event) -> impl Iterator<Item = &'a Intent> + use<'a, 'e, '_> {
+        self.delivery
+            .intents
+            .iter()
+            .filter(|i| event.may_match.contains(&i.number) && i.end != IntentEnd::Refused)
+    }
+
+    /// Which write an event tagged ours shows. Whole records also show what stood beside it.
+    pub(crate) fn tagged(
+        &self,
+        seat: &Seat<'_>,
+        event: &'a Event,
+        differs: bool,
+        run: usize,
+        explained: &mut Explained,
+    ) -> Tagged<'a> {
+        let written = |intent: &'a Intent| {
+            intent
+                .fields
+                .get(&self.field)
+                .filter(|w| !w.refused)
+                .map(|w| &w.value)
+        };
+        // The value as it was written says more than a likeness.
+        let exact = self.intents(event).find(|intent| {
+            written(intent) == Some(seat.value)
+                && explained.takes(intent.number, Kind::Written, run)
+        });
+        if let Some(value) = exact.and_then(written) {
+            return Tagged::By(value);
+        }
+        let mut touched = false;
+        for intent in self.intents(event) {
+            let Some(fields) = intent.fields.get(&self.field).filter(|w| !w.refused) else {
+                continue;
+            };
+            touched = true;
+            let likely = self.is_known_rendering(intent, fields, seat.value)
+                || is_variant(&fields.value, seat.value)
+                || (differs && event.delta && self.timely(intent, event, 0));
+            if likely && explained.takes(intent.number, Kind::Rendering, run) {
+                return Tagged::By(&fields.value);
+            }
+        }
+        if touched || event.delta || event.may_match.is_empty() {
+            Tagged::Unknown
+        } else {
+            Tagged::Beside
+        }
+    }
+
+    /// Whether the observation is the echo of this intent by value and time, and of what kind.
+    fn echo_of(&self, intent: &Intent, seat: &Seat<'_>, event: &Event) -> Option<Kind> {
+        let written = intent.fields.get(&self.field)?;
+        if event.origin != Origin::Unsaid || written.refused {
+            return None;
+        }
+        let kind = if *seat.value == written.value {
+            Kind::Written
+        } else if self.is_known_rendering(intent, written, seat.value) {
+            Kind::Rendering
+        } else {
+            let variant = is_variant(&written.value, seat.value)
+                && self.timely(intent, event, self.rules.timing.rendering_settle);
+            return variant.then_some(Kind::Rendering);
+        };
+        let settles = match kind {
+            Kind::Written => 0,
+            // A workflow may have made it some time after the write.
+            Kind::Rendering => self.rules.timing.rendering_settle,
+        };
+        self.timely(intent, event, settles).then_some(kind)
+    }
+
+    /// Whether the observation is an echo of some write, by value and time.
+    pub(crate) fn shows_a_write(&self, seat: &Seat<'_>, event: &Event) -> bool {
+        self.intents(event)
+            .any(|intent| self.echo_of(intent, seat, event).is_some())
+    }
+
+    /// Whether some write after this quantum may have brought the value that is shown.
+    pub(crate) fn may_be_echo(&self, seat: &Seat<'_>, after: Millis) -> bool {
+        let quantum = self.rules.timing.quantum;
+        seat.event.is_some_and(|event| {
+            self.intents(event).any(|intent| {
+                let written = intent.stamp.unwrap_or(intent.sent).floor(quantum) > after;
+                written
+                    && (self.echo_of(intent, seat, event).is_some()
+                        || event.origin == Origin::Ours
+                            && intent
+                                .fields
+                                .get(&self.field)
+                                .is_some_and(|w| w.value == *seat.value))
+            })
+        })
+    }
+
+    fn is_known_rendering(&self, intent: &Intent, written: &Written, value: &Value) -> bool {
+        written.answered.as_ref() == Some(value)
+            || self.read.contains(&(intent.number, value))
+            || self
+                .delivery
+                .renderings
+                .get(&self.field)
+                .is_some_and(|(of, as_)| of == &written.value && as_ == value)
+    }
+
+    /// Within the quantum of the answer's stamp; where none is given, between sent and acknowledged (or given up),
+    /// with a margin. `after` lengthens the window for renderings.
+    fn timely(&self, intent: &Intent, event: &Event, after: i64) -> bool {
+        let quantum = self.rules.timing.quantum;
+        let margin = quantum + self.skew;
+        if let Some(stamp) = intent.stamp {
+            let (time, stamp) = (event.time.floor(quantum), stamp.floor(quantum));
+            return time >= stamp && time <= stamp.plus(after);
+        }
+        event.time >= intent.sent.minus(margin).floor(quantum)
+            && intent
+                .answered
+                .is_none_or(|end| event.time <= end.arrival.plus(margin + after))
+    }
+
+    /// Whether the event lies before the quantum in which the write was sent.
+    fn is_before(&self, intent: &Intent, event: &Event) -> bool {
+        let quantum = self.rules.timing.quantum;
+        event.time.floor(quantum) < intent.sent.floor(quantum)
+    }
+
+    pub(crate) fn role(
+        &self,
+        seat: &Seat<'_>,
+        event: &'a Event,
+        so_far: Role,
+        run: usize,
+        explained: &mut Explained,
+    ) -> (Role, Option<&'a Value>) {
+        // What restates the value before it needs no explanation.
+        if event.origin == Origin::Other || event.may_match.is_empty() || so_far == Role::Same {
+            return (so_far, None);
+        }
+        if event.read_back {
+            // A reading claims only if it equals no intent's value, and then that is what it shows.
+            let exact = self.intents(event).find_map(|intent| {
+                let written = intent.fields.get(&self.field).filter(|w| !w.refused)?;
+                (written.value == *seat.value).then_some((intent, &written.value))
+            });
+            if let Some((intent, meant)) = exact {
+                // Long after the write it shows only that the value stands: the write keeps its own place.
+                if self.timely(intent, event, self.rules.timing.rendering_settle) {
+                    explained.takes(intent.number, Kind::Written, run);
+                }
+                return (Role::Own, Some(meant));
+            }
+        }
+        // The value as it was written says more than a likeness.
+        for kind in [Kind::Written, Kind::Rendering] {
+            let echo = self.intents(event).find(|intent| {
+                self.echo_of(intent, seat, event) == Some(kind)
+                    && explained.takes(intent.number, kind, run)
+            });
+            if let Some(intent) = echo {
+                return (Role::Own, intent.fields.get(&self.field).map(|w| &w.value));
+            }
+        }
+        if so_far != Role::Turn || event.read_back {
+            return self.unless_intended(seat, event, so_far);
+        }
+        let undecided = self.intents(event).any(|intent| {
+            let Some(written) = intent.fields.get(&self.field) else {
+                return false;
+            };
+            if !self.timely(intent, event, self.rules.timing.rendering_settle)
+                || event.origin == Origin::Ours
+            {
+                return false;
+            }
+            match intent.end {
+                IntentEnd::Pending => true,
+                IntentEnd::Done => written.answered.is_none() && !self.read_since(event),
+                IntentEnd::Refused | IntentEnd::Unknown => false,
+            }
+        });
+        (if undecided { Role::Waiting } else { so_far }, None)
+    }
+
+    /// A read-back claims only if it equals no intent's value.
+    fn unless_intended(
+        &self,
+        seat: &Seat<'_>,
+        event: &'a Event,
+        so_far: Role,
+    ) -> (Role, Option<&'a Value>) {
+        if !event.read_back || so_far != Role::Turn {
+            return (so_far, None);
+        }
+        let written = |exact: bool| {
+            self.intents(event).find_map(|intent| {
+                let written = intent.fields.get(&self.field).filter(|w| !w.refused)?;
+                let equal = if exact {
+                    written.value == *seat.value
+                } else {
+                    self.is_known_rendering(intent, written, seat.value)
+                };
+                equal.then_some(&written.value)
+            })
+        };
+        let intended = written(true).or_else(|| written(false));
+        match intended {
+            Some(meant) => (Role::Own, Some(meant)),
+            None => (so_far, None),
+        }
+    }
+
+    /// Whether the record was read after this observation came in, or cannot be read at all.
+    fn read_since(&self, event: &Event) -> bool {
+        self.delivery
+            .last_read
+            .is_some_and(|(asked, _)| asked >= event.position.arrival)
+    }
+}
+
+/// Whether a target may have made `shown` of `written` by itself: a prefix, another case, other spacing.
+#[must_use]
+pub fn is_variant(written: &Value, shown: &Value) -> bool {
+    let (Value::Text(written), Value::Text(shown)) = (written, shown) else {
+        return false;
+    };
+    if written == shown || shown.is_empty() {
+        return false;
+    }
+    let plain = |t: &str| {
+        t.chars()
+            .filter(|c| !c.is_whitespace())
+            .flat_map(char::to_lowercase)
+            .collect::<String>()
+    };
+    let (written, shown) = (plain(written), plain(shown));
+    // A prefix of one or two characters is more likely somebody's own entry than a cut.
+    written == shown || (shown.chars().count() >= 3 && written.starts_with(&shown))
+}

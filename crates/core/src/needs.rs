@@ -1,0 +1,219 @@
+//! What must be loaded before a batch can be settled.
+
+use crate::guard::guard_windows;
+use crate::identify::survivor;
+use crate::keys::{addresses_in, change_keys, named_records};
+use crate::{
+    book::{Book, GuardKey, Item, Needs},
+    change::Change,
+    consent::address_digest,
+    id::{Digest, EntityId, Kind, RecordKey},
+    rules::Rules,
+    state::State,
+};
+use std::collections::BTreeSet;
+
+/// What must be loaded for these items, given what the book holds already.
+pub fn needs(book: &Book, items: &[Item], rules: &Rules) -> Needs {
+    let mut needs = Needs::default();
+    for item in items {
+        match item {
+            Item::Change(change) => needs_of_change(book, change, rules, &mut needs),
+            Item::Answer { entity, answer } => {
+                need_entity(book, *entity, &mut needs);
+                if let Some(id) = &answer.id {
+                    let record = RecordKey {
+                        system: answer.system,
+                        object: answer.object,
+                        id: id.clone(),
+                    };
+                    need_link(book, record, &mut needs);
+                }
+            }
+            Item::Wake(entity) | Item::Steward { entity, .. } => {
+                need_entity(book, *entity, &mut needs)
+            }
+            Item::Merge { winner, loser } | Item::Unmerge { winner, loser } => {
+                for entity in [winner, loser] {
+                    need_entity(book, *entity, &mut needs);
+                    // Their records' links are about to move.
+                    let records = book.entities.get(entity).into_iter();
+                    for record in records.flat_map(|e| e.state.links.keys()) {
+                        need_link(book, record.clone(), &mut needs);
+                    }
+                }
+            }
+            Item::Resolve { parked, entity } => {
+                if let Some(change) = &parked.change {
+                    needs_of_change(book, change, rules, &mut needs);
+                }
+                if let Some(entity) = entity {
+                    need_entity(book, *entity, &mut needs);
+                }
+            }
+        }
+    }
+    for entry in book.entities.values() {
+        needs_of_state(book, &entry.state, rules, &mut needs);
+    }
+    needs.links.sort();
+    needs.links.dedup();
+    needs.keys.sort();
+    needs.keys.dedup();
+    needs.addresses.sort();
+    needs.addresses.dedup();
+    needs.entities.sort();
+    needs.entities.dedup();
+    needs.guards.sort();
+    needs.guards.dedup();
+    needs
+}
+
+fn needs_of_change(book: &Book, change: &Change, rules: &Rules, needs: &mut Needs) {
+    need_link(book, change.record.clone(), needs);
+    for (_, record) in named_records(change) {
+        need_link(book, record, needs);
+    }
+    need_links_that_move(book, change, rules, needs);
+    if !book.links.contains_key(&change.record) {
+        for level in change_keys(change, rules) {
+            for key in level {
+                need_key(book, key, needs);
+            }
+        }
+    }
+    for (channel, address) in addresses_in(change, rules) {
+        if let Some(digest) = address_digest(channel, address) {
+            need_address(book, digest, needs);
+        }
+    }
+    if change.verdicts.clears_wait_until.is_none()
+        && change.fields.iter().any(|f| f.value.is_blank())
+    {
+        for field in change.fields.iter().filter(|f| f.value.is_blank()) {
+            let window = change
+                .position
+                .arrival
+                .floor(rules.mass_clear.window.max(1));
+            need_guard(
+                book,
+                GuardKey {
+                    system: change.record.system,
+                    field: field.field,
+                    window,
+                },
+                needs,
+            );
+        }
+    }
+}
+
+fn needs_of_state(book: &Book, state: &State, rules: &Rules, needs: &mut Needs) {
+    if let Some(winner) = state.merged_into {
+        need_entity(book, winner, needs);
+    }
+    for rule in rules
+        .consents
+        .iter()
+        .filter(|_| state.id.kind == Kind::Person)
+    {
+        // Every address that any of its records ever had: a statement of then still speaks of it.
+        let stood = state
+            .histories
+            .values()
+            .filter_map(|h| h.fields.get(&rule.address))
+            .flat_map(|f| f.cells.iter().map(|c| &c.value));
+        let told = state
+            .shared_consent
+            .iter()
+            .filter(|t| t.channel == rule.channel)
+            .map(|t| t.address);
+        let addresses = stood
+            .chain([state.golden_value(rule.address)])
+            .filter_map(|address| address_digest(rule.channel, address));
+        for digest in addresses
+            .chain(told)
+            .filter(|digest| *digest != Digest::default())
+        {
+            need_address(book, digest, needs);
+        }
+    }
+    for guarded in state.guarded.values().filter(|g| g.held.is_none()) {
+        for field in &guarded.fields {
+            for window in guard_windows(guarded.until, rules) {
+                need_guard(
+                    book,
+                    GuardKey {
+                        system: guarded.record.system,
+                        field: *field,
+                        window,
+                    },
+                    needs,
+                );
+            }
+        }
+    }
+}
+
+fn need_link(book: &Book, record: RecordKey, needs: &mut Needs) {
+    match book.links.get(&record) {
+        Some(entity) => need_entity(book, *entity, needs),
+        None if book.stored.links.contains_key(&record) => {}
+        None => needs.links.push(record),
+    }
+}
+
+fn need_key(book: &Book, key: Digest, needs: &mut Needs) {
+    match book.keys.get(&key) {
+        Some(entities) => entities.iter().for_each(|e| need_entity(book, *e, needs)),
+        None if book.stored.keys.contains_key(&key) => {}
+        None => needs.keys.push(key),
+    }
+}
+
+/// An address row, and everybody who has the address.
+fn need_address(book: &Book, digest: Digest, needs: &mut Needs) {
+    if !book.addresses.contains_key(&digest) {
+        needs.addresses.push(digest);
+    }
+    need_key(book, digest, needs);
+}
+
+/// A merge or conversion moves the links of all records of the entities that it joins.
+fn need_links_that_move(book: &Book, change: &Change, rules: &Rules, needs: &mut Needs) {
+    let named = named_records(change);
+    if named.is_empty() {
+        return;
+    }
+    let mut entities: BTreeSet<EntityId> = named
+        .iter()
+        .map(|(_, record)| record)
+        .chain([&change.record])
+        .filter_map(|record| book.links.get(record).copied())
+        .collect();
+    // A record without a link goes to whoever has its keys.
+    if !book.links.contains_key(&change.record) {
+        let keys = change_keys(change, rules).into_iter().flatten();
+        entities.extend(keys.filter_map(|key| book.keys.get(&key)).flatten());
+    }
+    for entity in entities {
+        let entity = survivor(book, entity);
+        need_entity(book, entity, needs);
+        let records = book.entities.get(&entity).into_iter();
+        for record in records.flat_map(|e| e.state.links.keys()) {
+            need_link(book, record.clone(), needs);
+        }
+    }
+}
+
+fn need_entity(book: &Book, entity: EntityId, needs: &mut Needs) {
+    if !book.entities.contains_key(&entity) {
+        needs.entities.push(entity);
+    }
+}
+
+fn need_guard(book: &Book, key: GuardKey, needs: &mut Needs) {
+    if !book.guards.contains_key(&key) {
+        needs.guards.push(key);
+    }
+}

@@ -1,0 +1,391 @@
+//! A change comes in: its verdicts are taken once, its observations find their places.
+
+use crate::links::{link, move_facts, partial_groups, relink, stage};
+use crate::{
+    answer,
+    change::{Change, Class, Origin, Outcome, Seen},
+    effects::Effects,
+    name::Name,
+    order::{Role, track},
+    rules::Rules,
+    state::{Cell, Event, FieldHistory, Guarded, IntentEnd, Obs, ReadReason, SealedAs, State},
+    time::Millis,
+};
+use std::collections::BTreeSet;
+
+/// Whether the change is the echo of a create whose answer is still on its way.
+fn echoes_create(state: &State, change: &Change, rules: &Rules) -> bool {
+    let create = state.creates.get(&change.record.system);
+    let new_record = !state.links.contains_key(&change.record);
+    create.is_some_and(|c| crate::identify::is_echo_of_create(change, new_record, c, rules))
+}
+
+/// Takes everything about a change that depends on arrival, once, and writes it into the change.
+pub fn take_verdicts(state: &State, change: &mut Change, rules: &Rules) {
+    if echoes_create(state, change, rules) {
+        // What it may match is the intent of that create, which applying the change will bind to its record.
+        let mut adopted = state.clone();
+        answer::adopt(&mut adopted, &change.record);
+        verdicts_in(&adopted, change, rules);
+    } else {
+        verdicts_in(state, change, rules);
+    }
+}
+
+fn verdicts_in(state: &State, change: &mut Change, rules: &Rules) {
+    let horizon = change
+        .position
+        .arrival
+        .minus(rules.timing.horizon)
+        .max(state.sealed_before);
+    let history = state.histories.get(&change.record);
+    if change.time.is_timed() && change.time < horizon {
+        let observed = |field: &Name| history.is_some_and(|h| h.fields.contains_key(field));
+        change.verdicts.beyond = change
+            .fields
+            .iter()
+            .map(|f| f.field)
+            .filter(|f| observed(f))
+            .collect();
+    }
+    if change.origin != Origin::Other
+        && let Some(delivery) = state.deliveries.get(&change.record)
+    {
+        let margin = rules.timing.quantum
+            + rules.timing.skew
+            + rules
+                .systems
+                .get(&change.record.system)
+                .map_or(0, |s| s.skew);
+        let read_back = change.class == Class::ReadBack;
+        let open = |intent: &&crate::state::Intent| {
+            let end = intent
+                .answered
+                .map(|p| p.arrival.max(intent.stamp.unwrap_or(p.arrival)));
+            intent.end != IntentEnd::Refused
+                && (read_back
+                    || !change.time.is_timed()
+                    || (change.time >= intent.sent.minus(margin).floor(rules.timing.quantum)
+                        && end.is_none_or(|e| {
+                            change.time <= e.plus(margin + rules.timing.rendering_settle)
+                        }))
+                    || intent.stamp.is_some_and(|s| {
+                        s.floor(rules.timing.quantum) == change.time.floor(rules.timing.quantum)
+                    }))
+        };
+        change.verdicts.may_match = delivery
+            .intents
+            .iter()
+            .filter(open)
+            .map(|i| i.number)
+            .collect();
+    }
+    let clears = change
+        .fields
+        .iter()
+        .any(|f| matches!(f.seen, Seen::Cleared | Seen::BlankInEvent));
+    if clears && rules.mass_clear.window > 0 && !guardable(state, change, rules).is_empty() {
+        change.verdicts.clears_wait_until =
+            Some(change.position.arrival.plus(rules.mass_clear.window));
+    }
+}
+
+/// Fields that this change clears and whose clear could reach golden.
+#[must_use]
+pub fn guardable(state: &State, change: &Change, rules: &Rules) -> Vec<Name> {
+    change
+        .fields
+        .iter()
+        .filter(|f| matches!(f.seen, Seen::Cleared | Seen::BlankInEvent))
+        .filter(|f| {
+            track(state, &change.record, f.field, rules)
+                .seats
+                .iter()
+                .rev()
+                .find(|s| !s.seen.claims_nothing())
+                .is_some_and(|s| !s.value.is_blank())
+        })
+        .map(|f| f.field)
+        .collect()
+}
+
+pub(crate) fn change_in(
+    state: &mut State,
+    change: &Change,
+    rules: &Rules,
+    at: Millis,
+    touched: &mut BTreeSet<Name>,
+    effects: &mut Effects,
+) -> Outcome {
+    if matches!(
+        change.class,
+        Class::Tombstone | Class::Activity { .. } | Class::Overflow
+    ) {
+        return Outcome::Noop;
+    }
+    if duplicate(state, change, rules, touched) {
+        return Outcome::Duplicate;
+    }
+    if echoes_create(state, change, rules) {
+        answer::adopt(state, &change.record);
+    }
+    let new_link = !state.links.contains_key(&change.record);
+    if state.links.is_empty() {
+        // Nobody judged this entity so far: what reads no claim of its own is judged now.
+        let derived = |rule: &crate::rules::FieldRule| {
+            matches!(rule.strategy, crate::rules::Strategy::Derived(_))
+        };
+        let fields = &rules.entity(state.id.kind).fields;
+        touched.extend(fields.iter().filter(|(_, r)| derived(r)).map(|(f, _)| *f));
+    }
+    link(state, &change.record);
+    if let Some(until) = change.verdicts.clears_wait_until {
+        // Whether they wait is a verdict; all of them do, whatever is known of the record by now (L1).
+        let clears =
+            |f: &&crate::change::FieldChange| matches!(f.seen, Seen::Cleared | Seen::BlankInEvent);
+        let fields = change
+            .fields
+            .iter()
+            .filter(clears)
+            .map(|f| f.field)
+            .collect();
+        let guarded = Guarded {
+            record: change.record.clone(),
+            fields,
+            until,
+            held: None,
+        };
+        state.guarded.insert(change.event, guarded);
+    }
+    let seen_before = observe(state, change, rules, touched);
+    let relinked = relink(state, change, rules, touched, effects);
+    stage(state, change, rules, touched, at, effects);
+    let wants_read = match change.class {
+        Class::Gap => Some(ReadReason::Gap),
+        _ if !change.time.is_timed() && change.class == Class::Delta => Some(ReadReason::Untimed),
+        _ => None,
+    };
+    let read_fields: Vec<Name> = if change.class == Class::ReadBack {
+        state
+            .histories
+            .get(&change.record)
+            .map_or_else(Vec::new, |h| h.fields.keys().copied().collect())
+    } else {
+        Vec::new()
+    };
+    let delivery = state.deliveries.entry(change.record.clone()).or_default();
+    if let Some(reason) = wants_read {
+        delivery.read_wanted.get_or_insert(reason);
+    }
+    if change.class == Class::ReadBack {
+        let asked = delivery
+            .outstanding
+            .as_ref()
+            .map_or(change.position.arrival, |o| o.sent);
+        delivery.last_read = Some((asked, change.position.arrival));
+        // What waited for a reading is decided now.
+        touched.extend(read_fields.iter().copied());
+        delivery.read_wanted = None;
+    }
+    delivery.pending.extend(touched.iter().copied());
+    partial_groups(state, &change.record, touched, rules);
+    if new_link {
+        let fields: Vec<Name> = rules.entity(state.id.kind).fields.keys().copied().collect();
+        state
+            .deliveries
+            .entry(change.record.clone())
+            .or_default()
+            .pending
+            .extend(fields);
+    }
+    if new_link || relinked || wants_read.is_some() || matches!(change.class, Class::Stage { .. }) {
+        return Outcome::Applied;
+    }
+    match standing_of(state, change, touched, rules) {
+        Standing::Current => Outcome::Applied,
+        _ if seen_before.iter().any(|first| *first) => Outcome::Applied,
+        Standing::Stale => Outcome::Late,
+        Standing::Nothing if !change.verdicts.beyond.is_empty() => Outcome::Late,
+        Standing::Nothing => Outcome::Noop,
+    }
+}
+
+/// What a change's observations turned out to be.
+enum Standing {
+    /// At least one is its record's current turn.
+    Current,
+    /// Something newer was known.
+    Stale,
+    Nothing,
+}
+
+fn standing_of(
+    state: &State,
+    change: &Change,
+    touched: &BTreeSet<Name>,
+    rules: &Rules,
+) -> Standing {
+    let mut standing = Standing::Nothing;
+    // A restatement in its place touches nothing and cannot be a turn.
+    for field in change.fields.iter().filter(|f| touched.contains(&f.field)) {
+        let seats = track(state, &change.record, field.field, rules).seats;
+        let Some(at) = seats
+            .iter()
+            .position(|s| s.event.is_some_and(|e| e.event == change.event))
+        else {
+            continue;
+        };
+        let later = seats[at + 1..].iter().any(|s| s.role == Role::Turn);
+        match seats[at].role {
+            Role::Turn if !later => return Standing::Current,
+            Role::Turn => standing = Standing::Stale,
+            Role::Same | Role::Nothing if later => standing = Standing::Stale,
+            _ => {}
+        }
+    }
+    standing
+}
+
+/// An event id that is known counts once; of two assigned times the smaller counts.
+fn duplicate(
+    state: &mut State,
+    change: &Change,
+    rules: &Rules,
+    touched: &mut BTreeSet<Name>,
+) -> bool {
+    let Some(history) = state.histories.get_mut(&change.record) else {
+        return false;
+    };
+    let Some(known) = history.events.iter().rposition(|e| e.event == change.event) else {
+        return false;
+    };
+    let event = &mut history.events[known];
+    let (time, position) = (
+        event.time.min(change.time),
+        event.position.min(change.position),
+    );
+    if (time, position) != (event.time, event.position) {
+        let was = (event.time, event.position);
+        event.time = time;
+        event.position = position;
+        let (events, quantum) = (&history.events, rules.timing.quantum);
+        for (_, field) in history.fields.iter_mut() {
+            field
+                .obs
+                .sort_by_key(|o| events[o.event as usize].rho(quantum));
+        }
+        touched.extend(change.fields.iter().map(|f| f.field));
+        move_facts(state, was, (time, position));
+        if !matches!(
+            change.class,
+            Class::Delta | Class::Event | Class::Snapshot | Class::ReadBack
+        ) {
+            touched.extend(rules.entity(state.id.kind).fields.keys());
+        }
+    }
+    true
+}
+
+/// Puts the observations of a change into their places. Returns, per field, whether it was the first of its field.
+fn observe(
+    state: &mut State,
+    change: &Change,
+    rules: &Rules,
+    touched: &mut BTreeSet<Name>,
+) -> Vec<bool> {
+    let quantum = rules.timing.quantum;
+    let echoes = state
+        .deliveries
+        .get(&change.record)
+        .is_some_and(|d| !d.intents.is_empty());
+    let guarded = !state.guarded.is_empty();
+    let history = state.histories.entry(change.record.clone()).or_default();
+    let index = u32::try_from(history.events.len()).unwrap_or(u32::MAX);
+    let delta = change.class == Class::Delta;
+    let event = Event {
+        event: change.event,
+        time: change.time,
+        seq: change.seq,
+        position: change.position,
+        read_back: change.class == Class::ReadBack,
+        by_reading: matches!(change.class, Class::Snapshot | Class::ReadBack),
+        delta,
+        cause: change.cause,
+        actor: change.actor.clone(),
+        origin: change.origin,
+        may_match: change.verdicts.may_match.clone(),
+    };
+    let rho = event.rho(quantum);
+    history.events.push(event);
+    if history.fields.is_empty() {
+        history.fields.reserve(change.fields.len());
+    }
+    let events = &history.events;
+    let mut firsts = Vec::with_capacity(change.fields.len());
+    for field in &change.fields {
+        if change.verdicts.beyond.contains(&field.field) {
+            continue;
+        }
+        let of_field = history.fields.entry(field.field).or_default();
+        firsts.push(of_field.obs.is_empty() && !field.value.is_blank());
+        let same = |c: &Cell| {
+            c.value == field.value
+                && c.seen == field.seen
+                && c.before.as_deref() == field.before.as_ref()
+        };
+        // The newest content is the likeliest to be restated.
+        let cell = of_field.cells.iter().rposition(same).unwrap_or_else(|| {
+            if of_field.cells.is_empty() {
+                // Most fields never change: room for one, not for four.
+                of_field.cells.reserve_exact(1);
+            }
+            of_field.cells.push(Cell {
+                value: field.value.clone(),
+                seen: field.seen,
+                before: field.before.clone().map(Box::new),
+            });
+            of_field.cells.len() - 1
+        });
+        let cell = u32::try_from(cell).unwrap_or(u32::MAX);
+        let place = of_field
+            .obs
+            .iter()
+            .rposition(|o| events[o.event as usize].rho(quantum) < rho)
+            .map_or(0, |before| before + 1);
+        let last = place == of_field.obs.len();
+        let restates = last
+            && told_apart(of_field, events, quantum)
+            && !delta
+            && !echoes
+            && !guarded
+            && !field.seen.claims_nothing()
+            && of_field.obs.last().is_some_and(|o| o.cell == cell);
+        of_field.obs.insert(
+            place,
+            Obs {
+                event: index,
+                cell,
+                sealed: SealedAs::Open,
+            },
+        );
+        if !restates {
+            touched.insert(field.field);
+        }
+    }
+    firsts
+}
+
+/// Whether the last quantum holds one value only. Where it holds several, what comes next tells which of them stood
+/// last, so even a restatement can move a turn.
+fn told_apart(of_field: &FieldHistory, events: &[Event], quantum: i64) -> bool {
+    let floored = |o: &Obs| events.get(o.event as usize).map(|e| e.time.floor(quantum));
+    let Some(last) = of_field.obs.last() else {
+        return true;
+    };
+    let together = of_field
+        .obs
+        .iter()
+        .rev()
+        .take_while(|o| floored(o) == floored(last));
+    together.into_iter().all(|o| o.cell == last.cell)
+}

@@ -1,0 +1,171 @@
+//! Judges what was touched and everything that reads it, and tells what changed.
+
+use crate::{
+    book::{OutBody, OutMessage, OutTopic},
+    effects::Effects,
+    id::{Digest, RecordKey},
+    judge::{Subject, all_subjects, dependents, judge, subject_of},
+    name::Name,
+    rules::Rules,
+    state::{LinkStatus, State},
+    time::Millis,
+    wire,
+};
+use compact_str::CompactString;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Judges what was touched and everything that reads it. Returns whether a golden value changed.
+pub(crate) fn rejudge(
+    state: &mut State,
+    touched: &BTreeSet<Name>,
+    rules: &Rules,
+    at: Millis,
+    effects: &mut Effects,
+) -> bool {
+    if touched.is_empty() {
+        return false;
+    }
+    let subjects: Vec<Subject> = if touched.len() > rules.entity(state.id.kind).fields.len() / 2 {
+        all_subjects(state, rules)
+    } else {
+        touched
+            .iter()
+            .map(|f| subject_of(*f, state, rules))
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
+    };
+    let mut decided = BTreeMap::new();
+    for subject in &subjects {
+        judge_one(state, *subject, rules, at, &mut decided);
+    }
+    let moved: Vec<Name> = decided
+        .keys()
+        .copied()
+        .chain(touched.iter().copied())
+        .collect();
+    for field in dependents(&moved, state, rules) {
+        judge_one(
+            state,
+            subject_of(field, state, rules),
+            rules,
+            at,
+            &mut decided,
+        );
+    }
+    if decided.is_empty() {
+        return false;
+    }
+    publish(state, decided, rules, at, effects);
+    true
+}
+
+fn judge_one(
+    state: &mut State,
+    subject: Subject,
+    rules: &Rules,
+    at: Millis,
+    decided: &mut BTreeMap<Name, wire::Explanation>,
+) {
+    let judgement = judge(state, subject, rules, at);
+    let name = match subject {
+        Subject::Field(name) | Subject::Group(name) => name,
+    };
+    match judgement.until {
+        Some(until) => {
+            state.due.insert(name, until);
+        }
+        None => {
+            state.due.remove(&name);
+        }
+    }
+    decided.extend(judgement.changed);
+    let mut moved = false;
+    for (field, golden) in judgement.golden {
+        let before = state.golden.get(&field);
+        let same = before.is_some_and(|b| b.value == golden.value && b.decided == golden.decided);
+        moved |= !same && (before.is_some() || golden.decided);
+        if !same || before.is_some_and(|b| b != &golden) {
+            state.golden.insert(field, golden);
+        }
+        if !same {
+            pend(state, field);
+        }
+    }
+    if moved && let Subject::Group(group) = subject {
+        state
+            .settling
+            .insert(group, at.plus(rules.timing.tuple_settle));
+    }
+}
+
+/// The field may differ from golden at every record now.
+fn pend(state: &mut State, field: Name) {
+    let records: Vec<RecordKey> = state
+        .links
+        .iter()
+        .filter(|(_, l)| l.status() == LinkStatus::Active)
+        .map(|(r, _)| r.clone())
+        .collect();
+    for record in records {
+        state
+            .deliveries
+            .entry(record)
+            .or_default()
+            .pending
+            .insert(field);
+    }
+}
+
+fn publish(
+    state: &mut State,
+    decided: BTreeMap<Name, wire::Explanation>,
+    rules: &Rules,
+    at: Millis,
+    effects: &mut Effects,
+) {
+    state.golden_version += 1;
+    let key: CompactString = state.id.to_string().into();
+    let cause = Digest::of(&[key.as_bytes(), &state.golden_version.to_le_bytes()]);
+    let message = |topic, body| OutMessage {
+        topic,
+        key: key.clone(),
+        body,
+        at,
+        cause,
+    };
+    let golden = wire::GoldenMessage {
+        entity: state.id,
+        kind: state.id.kind,
+        version: state.golden_version,
+        at,
+        rule_version: rules.version.clone(),
+        fields: state
+            .golden
+            .iter()
+            .filter(|(_, g)| !g.value.is_blank())
+            .map(|(name, g)| (*name, wire::Shown(g.value.clone())))
+            .collect(),
+        changed: decided.keys().copied().collect(),
+        records: state
+            .links
+            .iter()
+            .map(|(record, link)| (record.to_string(), link.status()))
+            .collect(),
+    };
+    effects
+        .messages
+        .push(message(OutTopic::Golden, OutBody::Golden(golden)));
+    effects.changed.extend(decided.keys());
+    for explanation in decided.into_values() {
+        let decision = wire::DecisionMessage {
+            entity: state.id,
+            version: state.golden_version,
+            at,
+            explanation,
+        };
+        effects
+            .messages
+            .push(message(OutTopic::Decisions, OutBody::Decision(decision)));
+    }
+}
