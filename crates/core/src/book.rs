@@ -161,6 +161,20 @@ pub enum ParkedCode {
 }
 
 impl ParkedCode {
+    /// Every code there is; each has a page in `docs/errors` (`parked-….md`), which a test holds.
+    pub const ALL: [Self; 10] = [
+        Self::AmbiguousMatch,
+        Self::NotAdmitted,
+        Self::SharedKey,
+        Self::HeldClears,
+        Self::Contested,
+        Self::RevertsUsedUp,
+        Self::RequiredFieldBlank,
+        Self::RefusedWrite,
+        Self::ManualDecision,
+        Self::UnknownStage,
+    ];
+
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

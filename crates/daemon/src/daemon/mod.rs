@@ -4,14 +4,12 @@ mod admin;
 mod reload;
 mod roles;
 mod stop;
+mod supervisor;
 
 use std::{
     collections::BTreeSet,
     process::ExitCode,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use anyhow::Context as _;
@@ -135,7 +133,7 @@ impl Daemon {
         if roles.contains(&Role::Engine) {
             tasks.spawn(self.clone().consume());
         } else {
-            self.ready.store(true, Ordering::Release);
+            self.say_ready();
         }
         tasks.spawn(self.clone().reload_on_signal());
         tracing::info!(
@@ -145,7 +143,7 @@ impl Daemon {
         );
         let failed = self.until_a_task_ends(&mut tasks).await;
         self.stop.soft.cancel();
-        self.ready.store(false, Ordering::Release);
+        self.say_stopping();
         let rest = self.finish(&mut tasks).await;
         failed.and(rest)
     }

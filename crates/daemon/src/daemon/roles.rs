@@ -1,10 +1,6 @@
 //! The loops of the roles.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use baton_core::time::Millis;
 
@@ -40,7 +36,7 @@ impl Daemon {
             positions_of(self.engine.clone(), self.stop.soft.clone()),
             self.engine.metrics.clone(),
         )?;
-        self.ready.store(true, Ordering::Release);
+        self.say_ready();
         let result = self.settle_all(&mut consumer).await;
         consumer.leave().await;
         result.map_err(Into::into)

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
-use baton_core::{change::Outcome, id::Kind as EntityKind, name::Name};
+use baton_core::{book::ParkedCode, change::Outcome, id::Kind as EntityKind, name::Name};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -12,6 +12,9 @@ use prometheus_client::{
 use super::catalogue::{self, Spec};
 
 type Labels = Vec<(&'static str, String)>;
+
+const ACCEPTED: &str = "accepted";
+const REFUSED: &str = "refused";
 
 /// A stage of the straight path.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -115,12 +118,21 @@ impl Default for Metrics {
             // Present from the start, so that an alarm sees the first violation as a rise.
             drop(violations.get_or_create(&vec![("law", law.to_owned())]));
         }
+        // The same for what is rare and must be seen the first time.
+        let parked: Family<Labels, Counter> = add(r, &catalogue::PARKED, Family::default());
+        for code in ParkedCode::ALL {
+            drop(parked.get_or_create(&vec![("code", code.as_str().to_owned())]));
+        }
+        let reloads: Family<Labels, Counter> = add(r, &catalogue::RELOADS, Family::default());
+        for result in [ACCEPTED, REFUSED] {
+            drop(reloads.get_or_create(&vec![("result", result.to_owned())]));
+        }
         Self {
             consumed: add(r, &catalogue::CONSUMED, Family::default()),
             settled: add(r, &catalogue::SETTLED, Family::default()),
             answers: add(r, &catalogue::ANSWERS, Family::default()),
             dead_letters: add(r, &catalogue::DEAD_LETTERS, Family::default()),
-            parked: add(r, &catalogue::PARKED, Family::default()),
+            parked,
             decisions: add(r, &catalogue::DECISIONS, Family::default()),
             commands: add(r, &catalogue::COMMANDS, Family::default()),
             published: add(r, &catalogue::PUBLISHED, Family::default()),
@@ -140,7 +152,7 @@ impl Default for Metrics {
             conflicts: add(r, &catalogue::CONFLICTS, Counter::default()),
             store_errors: add(r, &catalogue::STORE_ERRORS, Counter::default()),
             log_errors: add(r, &catalogue::LOG_ERRORS, Counter::default()),
-            reloads: add(r, &catalogue::RELOADS, Family::default()),
+            reloads,
             totals: Mutex::default(),
             registry,
         }
@@ -282,7 +294,7 @@ impl Metrics {
     }
 
     pub fn reloaded(&self, accepted: bool) {
-        let result = if accepted { "accepted" } else { "refused" };
+        let result = if accepted { ACCEPTED } else { REFUSED };
         self.reloads
             .get_or_create(&vec![("result", result.to_owned())])
             .inc();

@@ -125,10 +125,15 @@ struct Daemon(std::process::Child);
 
 impl Daemon {
     fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    fn start_with(folder: &Path, environment: &[(&str, &Path)]) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_baton"))
             .args(["run", "--data", "data", "--config", "config"])
             .current_dir(folder)
             .env("BATON_LOG", "error")
+            .envs(environment.iter().copied())
             .spawn()
             .unwrap();
         let mut daemon = Self(child);
@@ -182,5 +187,26 @@ fn a_daemon_settles_what_others_publish_and_knows_it_after_being_killed() {
     let mut daemon = Daemon::start(folder.path());
     assert_eq!(outcome(), (0.into(), 1.into()));
     daemon.signal("-TERM");
+    assert!(daemon.0.wait().unwrap().success());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_supervisor_is_told_when_the_daemon_works_and_when_it_ends() {
+    let folder = folder();
+    let rules = format!("{RULES}\n[admin]\nbind = \"127.0.0.1:0\"\n");
+    std::fs::write(folder.path().join("config/rules.toml"), rules).unwrap();
+    let path = folder.path().join("notify.socket");
+    let supervisor = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    let told = || {
+        let mut said = [0; 64];
+        let length = supervisor.recv(&mut said).unwrap();
+        String::from_utf8_lossy(&said[..length]).trim().to_owned()
+    };
+
+    let mut daemon = Daemon::start_with(folder.path(), &[("NOTIFY_SOCKET", &path)]);
+    assert_eq!(told(), "READY=1");
+    daemon.signal("-TERM");
+    assert_eq!(told(), "STOPPING=1");
     assert!(daemon.0.wait().unwrap().success());
 }
