@@ -201,7 +201,7 @@ pub struct Incoming {
     pub position: Position,
     /// Index within its message, so that events without time or id stay distinct.
     pub index: u32,
-    /// Hash of the message, for events without time.
+    /// Hash of the message; looked at for events without time only.
     pub message: Digest,
 }
 

@@ -48,6 +48,23 @@ pub fn canonicalise(
     }
 }
 
+/// As [`canonicalise`], without a copy of a text that is canonical as it stands; most are.
+#[must_use]
+pub(crate) fn canonicalise_owned(
+    raw: Raw,
+    rule: &FieldRule,
+    mapped: &MappedField,
+    system: &System,
+) -> (Value, Seen) {
+    let any_text = rule.kind == FieldType::Text && mapped.values.is_empty();
+    match raw {
+        Raw::Text(text) if any_text && is_tidy(&text) && !is_sentinel(&text, rule) => {
+            (Value::Text(text), Seen::Value)
+        }
+        raw => canonicalise(&raw, rule, mapped, system),
+    }
+}
+
 /// A blank of which no more is known.
 const BLANK: (Value, Seen) = (Value::Blank, Seen::BlankInSnapshot);
 
@@ -193,7 +210,7 @@ pub(crate) fn fold(text: &str) -> Cow<'_, str> {
 /// Trimmed, Unicode NFC, line ends as `\n`, without NUL (which databases refuse); inner white space is kept.
 pub(crate) fn tidy(text: &str) -> Cow<'_, str> {
     // Printable ASCII, which most values are, has nothing to tidy but spaces at its ends.
-    if text.bytes().all(|b| matches!(b, b' '..=b'~')) {
+    if is_printable(text) {
         return Cow::Borrowed(text.trim_ascii());
     }
     let mut text = Cow::Borrowed(text);
@@ -210,6 +227,22 @@ pub(crate) fn tidy(text: &str) -> Cow<'_, str> {
         Cow::Borrowed(text) => Cow::Borrowed(trim(text)),
         Cow::Owned(text) => Cow::Owned(trim(&text).to_owned()),
     }
+}
+
+/// Whether a text is plainly tidy already and not empty; false does not say that it is not.
+fn is_tidy(text: &str) -> bool {
+    let ends = text.as_bytes().first().zip(text.as_bytes().last());
+    ends.is_some_and(|(first, last)| *first != b' ' && *last != b' ') && is_printable(text)
+}
+
+/// Printable ASCII only.
+fn is_printable(text: &str) -> bool {
+    // By pieces without a way out of them, so that the compiler looks at many bytes at once.
+    text.as_bytes().chunks(32).all(|piece| {
+        piece
+            .iter()
+            .fold(true, |all, b| all & matches!(b, b' '..=b'~'))
+    })
 }
 
 /// White space, and the marks without width that spreadsheets and web forms leave at the ends.

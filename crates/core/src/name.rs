@@ -4,7 +4,7 @@
 //! by what a steward wrote, never by what a payload says.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     fmt,
     sync::{LazyLock, RwLock},
 };
@@ -12,12 +12,19 @@ use std::{
 use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-static NAMES: LazyLock<RwLock<HashSet<&'static str, FxBuildHasher>>> =
+static NAMES: LazyLock<RwLock<HashMap<&'static str, Name, FxBuildHasher>>> =
     LazyLock::new(RwLock::default);
 
 /// A configured name: cheap to copy and to compare, ordered as its text, stored as its text.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Name(&'static str);
+#[derive(Clone, Copy)]
+pub struct Name(&'static Interned);
+
+/// One text has one of these, so its address identifies the name.
+struct Interned {
+    text: &'static str,
+    /// The first eight bytes as a number, which orders most names without looking at their texts.
+    start: u64,
+}
 
 impl Name {
     /// Interns a name that comes from configuration, state or a test. Never call it with payload text.
@@ -30,11 +37,13 @@ impl Name {
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(found) = names.get(text) {
-            return Self(found);
+            return *found;
         }
-        let leaked: &'static str = Box::leak(text.to_owned().into_boxed_str());
-        names.insert(leaked);
-        Self(leaked)
+        let text: &'static str = Box::leak(text.to_owned().into_boxed_str());
+        let start = start(text);
+        let name = Self(Box::leak(Box::new(Interned { text, start })));
+        names.insert(text, name);
+        name
     }
 
     /// The name if it was interned before; safe on payload text.
@@ -43,19 +52,36 @@ impl Name {
         let names = NAMES
             .read()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        names.get(text).map(|found| Self(found))
+        names.get(text).copied()
     }
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
-        self.0
+        self.0.text
     }
 }
 
+/// The first eight bytes of a text as a number, zeros where it is shorter: where two differ, they are ordered as the
+/// texts are.
+fn start(text: &str) -> u64 {
+    let mut bytes = [0; 8];
+    for (byte, of_text) in bytes.iter_mut().zip(text.bytes()) {
+        *byte = of_text;
+    }
+    u64::from_be_bytes(bytes)
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+}
+
+impl Eq for Name {}
+
 impl std::hash::Hash for Name {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        // One text has one address, so the address identifies the name.
-        (self.0.as_ptr() as usize).hash(state);
+        (std::ptr::from_ref(self.0) as usize).hash(state);
     }
 }
 
@@ -67,23 +93,23 @@ impl PartialOrd for Name {
 
 impl Ord for Name {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        if std::ptr::eq(self.0, other.0) {
-            std::cmp::Ordering::Equal
-        } else {
-            self.0.cmp(other.0)
+        if self == other {
+            return std::cmp::Ordering::Equal;
         }
+        let by_start = self.0.start.cmp(&other.0.start);
+        by_start.then_with(|| self.0.text.cmp(other.0.text))
     }
 }
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.0)
+        f.pad(self.0.text)
     }
 }
 
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.0, f)
+        fmt::Debug::fmt(self.0.text, f)
     }
 }
 
@@ -95,7 +121,7 @@ impl From<&str> for Name {
 
 impl Serialize for Name {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0)
+        serializer.serialize_str(self.0.text)
     }
 }
 
@@ -121,5 +147,34 @@ impl schemars::JsonSchema for Name {
     }
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         String::json_schema(generator)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_ordered_as_their_texts() {
+        let texts = [
+            "",
+            "a",
+            "a\0",
+            "address",
+            "address.city",
+            "address.street",
+            "address_",
+            "b",
+            "city",
+            "zzzzzzzz",
+            "zzzzzzzzz",
+            "\u{e4}",
+            "\u{10ffff}",
+        ];
+        for a in texts {
+            for b in texts {
+                assert_eq!(Name::new(a).cmp(&Name::new(b)), a.cmp(b), "{a:?} {b:?}");
+            }
+        }
     }
 }

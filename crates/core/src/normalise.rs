@@ -9,15 +9,21 @@ mod part;
 mod provenance;
 mod time;
 
+use std::{
+    borrow::Borrow,
+    collections::{BTreeMap, btree_map::Range},
+    ops::Bound,
+};
+
 use compact_str::CompactString;
 
 use crate::{
     book::Incoming,
     canon,
-    change::{Change, Class, FieldChange, Format, Seen, Verdicts},
+    change::{Change, Class, FieldChange, Format, RawField, Seen, Verdicts},
     id::{Object, RecordKey},
     name::Name,
-    rules::{Direction, EntityRules, FieldRule, MappedField, ObjectMapping, Rules, System},
+    rules::{Direction, FieldRule, MappedField, ObjectMapping, Rules, System},
     value::{Raw, Value},
 };
 
@@ -52,18 +58,20 @@ pub struct Refusal {
 ///
 /// # Errors
 /// [`Refusal`] with code `unknown-system`, `missing-object`, `unmapped-object` or `missing-id`.
-pub fn normalise(incoming: &Incoming, rules: &Rules) -> Result<Change, Refusal> {
+pub fn normalise(incoming: Incoming, rules: &Rules) -> Result<Change, Refusal> {
     let system = rules
         .systems
         .get(&incoming.system)
         .ok_or_else(|| unknown_system(incoming.system.as_str()))?;
-    if let Some(whole) = part::of_owner(incoming, system) {
-        return normalise_whole(&whole, rules, system);
-    }
-    normalise_whole(incoming, rules, system)
+    let whole = part::of_owner(&incoming, system).unwrap_or(incoming);
+    normalise_whole(whole, rules, system)
 }
 
-fn normalise_whole(incoming: &Incoming, rules: &Rules, system: &System) -> Result<Change, Refusal> {
+fn normalise_whole(
+    mut incoming: Incoming,
+    rules: &Rules,
+    system: &System,
+) -> Result<Change, Refusal> {
     let raw = &incoming.raw;
     let (object, mapping) = resolve(system, incoming.format, raw.object.as_deref())?;
     let id = raw.id.trim();
@@ -80,47 +88,45 @@ fn normalise_whole(incoming: &Incoming, rules: &Rules, system: &System) -> Resul
     let class = class_of(&raw.class, mapping, |name| {
         raw.fields.iter().find(|f| f.name == name).map(|f| &f.value)
     });
+    let timed = time::assign(&incoming, mapping, system, rules);
+    let actor = provenance::actor(raw, mapping);
+    let cause = provenance::cause(raw, actor.as_deref(), system);
+    let origin = provenance::origin(raw, actor.as_deref(), system);
+    let event = event::id(&incoming, &record);
+    let told = std::mem::take(&mut incoming.raw.fields);
     let fields = if states_values(&class) {
         let own_names = matches!(incoming.format, Format::Csv | Format::Baton);
-        let reader = Reader {
-            rules: rules.entity(object.kind()),
-            mapping,
+        let only_written = if own_names {
+            only_written(mapping)
+        } else {
+            Vec::new()
+        };
+        let mut reader = Reader {
+            rules: InOrder::new(&rules.entity(object.kind()).fields),
+            mapping: InOrder::new(&mapping.fields),
             system,
             own_names,
-            only_written: if own_names {
-                only_written(mapping)
-            } else {
-                Vec::new()
-            },
+            only_written,
             outbound: false,
             blank: blank_in(&class),
         };
-        let mut found = Vec::with_capacity(raw.fields.len());
-        for field in &raw.fields {
-            reader.read(
-                &mut found,
-                &field.name,
-                &field.value,
-                field.before.as_ref(),
-                field.cleared,
-            );
+        let mut found = Vec::with_capacity(told.len());
+        for field in told {
+            found.extend(reader.read(field));
         }
         settle(found)
     } else {
         Vec::new()
     };
-
-    let timed = time::assign(incoming, mapping, system, rules);
-    let actor = provenance::actor(raw, mapping);
     Ok(Change {
-        event: event::id(incoming, &record),
+        event,
         record,
         class,
         time: timed.at,
-        seq: raw.seq.unwrap_or(0),
+        seq: incoming.raw.seq.unwrap_or(0),
         position: incoming.position,
-        cause: provenance::cause(raw, actor.as_deref(), system),
-        origin: provenance::origin(raw, actor.as_deref(), system),
+        cause,
+        origin,
         actor,
         fields,
         verdicts: Verdicts {
@@ -258,8 +264,8 @@ const fn blank_in(class: &Class) -> Seen {
 
 /// Reads one record's vendor fields into Baton's.
 struct Reader<'a> {
-    rules: &'a EntityRules,
-    mapping: &'a ObjectMapping,
+    rules: InOrder<'a, Name, FieldRule>,
+    mapping: InOrder<'a, CompactString, MappedField>,
     system: &'a System,
     /// Whether Baton's own field names are understood too.
     own_names: bool,
@@ -271,35 +277,25 @@ struct Reader<'a> {
 }
 
 /// A field as one vendor field has it, before several of them are made one.
-struct Found<'p> {
-    vendor: &'p str,
+struct Found {
+    vendor: CompactString,
     field: FieldChange,
 }
 
-impl Reader<'_> {
-    fn read<'p>(
-        &self,
-        found: &mut Vec<Found<'p>>,
-        vendor: &'p str,
-        value: &Raw,
-        before: Option<&Raw>,
-        cleared: bool,
-    ) {
-        let own;
-        let (mapped, rule) = match self.mapping.fields.get(vendor) {
-            Some(mapped) => (mapped, self.rules.fields.get(&mapped.field)),
-            None => match self.own_field(vendor) {
-                Some((field, rule)) => {
-                    own = MappedField::plain(field);
-                    (&own, Some(rule))
-                }
-                None => return,
-            },
+impl<'a> Reader<'a> {
+    fn read(&mut self, told: RawField) -> Option<Found> {
+        let (own, plain);
+        let (mapped, rule) = match self.mapping.find(told.name.as_str()) {
+            Some(mapped) => (mapped, self.rules.find(&mapped.field)),
+            None => {
+                let (field, rule) = self.own_field(&told.name)?;
+                own = MappedField::plain(field);
+                (&own, Some(rule))
+            }
         };
         if mapped.direction == Direction::Out && !self.outbound {
-            return;
+            return None;
         }
-        let plain;
         let rule = match rule {
             Some(rule) => rule,
             None => {
@@ -308,28 +304,61 @@ impl Reader<'_> {
                 &plain
             }
         };
-        let (value, mut seen) = canon::canonicalise(value, rule, mapped, self.system);
+        let read = |raw: Raw| canon::canonicalise_owned(raw, rule, mapped, self.system);
+        let before = told.before.map(|raw| read(raw).0);
+        let (value, mut seen) = read(told.value);
         if value.is_blank() && seen != Seen::Sentinel {
-            seen = if cleared { Seen::Cleared } else { self.blank };
+            seen = if told.cleared {
+                Seen::Cleared
+            } else {
+                self.blank
+            };
         }
-        found.push(Found {
-            vendor,
+        Some(Found {
+            vendor: told.name,
             field: FieldChange {
                 field: mapped.field,
                 value,
                 seen,
-                before: before.map(|b| canon::canonicalise(b, rule, mapped, self.system).0),
+                before,
             },
-        });
+        })
     }
 
     /// The Baton field of this name and its rule, where such names are understood and the system is not merely
     /// written to.
-    fn own_field(&self, name: &str) -> Option<(Name, &FieldRule)> {
+    fn own_field(&mut self, name: &str) -> Option<(Name, &'a FieldRule)> {
         self.own_names.then_some(())?;
         let field = Name::known(name)?;
-        let rule = self.rules.fields.get(&field)?;
+        let rule = self.rules.find(&field)?;
         (!self.only_written.contains(&field)).then_some((field, rule))
+    }
+}
+
+/// Finds keys that mostly come in the map's own order: the next is nearly always the next.
+struct InOrder<'a, K, V> {
+    map: &'a BTreeMap<K, V>,
+    rest: Range<'a, K, V>,
+}
+
+impl<'a, K: Ord, V> InOrder<'a, K, V> {
+    fn new(map: &'a BTreeMap<K, V>) -> Self {
+        let rest = map.range(..);
+        Self { map, rest }
+    }
+
+    fn find<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&'a V>
+    where
+        K: Borrow<Q>,
+    {
+        if let Some((next, value)) = self.rest.next()
+            && next.borrow() == key
+        {
+            return Some(value);
+        }
+        self.rest = self.map.range((Bound::Included(key), Bound::Unbounded));
+        let (next, value) = self.rest.next()?;
+        (next.borrow() == key).then_some(value)
     }
 }
 
@@ -348,8 +377,11 @@ fn only_written(mapping: &ObjectMapping) -> Vec<Name> {
 }
 
 /// Sorted by field, one of each: the first vendor field that is not blank; among blanks, the one that says most.
-fn settle(mut found: Vec<Found<'_>>) -> Vec<FieldChange> {
-    let rank = |f: &Found<'_>| match &f.field.value {
+fn settle(mut found: Vec<Found>) -> Vec<FieldChange> {
+    if found.is_sorted_by(|a, b| a.field.field < b.field.field) {
+        return found.into_iter().map(|f| f.field).collect();
+    }
+    let rank = |f: &Found| match &f.field.value {
         Value::Blank => Some(f.field.seen),
         _ => None,
     };
@@ -358,7 +390,7 @@ fn settle(mut found: Vec<Found<'_>>) -> Vec<FieldChange> {
             .field
             .cmp(&b.field.field)
             .then_with(|| rank(a).cmp(&rank(b)))
-            .then_with(|| a.vendor.cmp(b.vendor))
+            .then_with(|| a.vendor.cmp(&b.vendor))
             .then_with(|| a.field.value.cmp(&b.field.value))
             .then_with(|| a.field.before.cmp(&b.field.before))
     });

@@ -129,7 +129,7 @@ proptest! {
                     index: 0,
                     message: Digest::default(),
                 };
-                let change = normalise(&incoming, rules).expect("mapped");
+                let change = normalise(incoming, rules).expect("mapped");
                 book.settle(Item::Change(change), rules, Millis(at + 50));
                 book.out = Default::default();
             }

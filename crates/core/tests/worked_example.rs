@@ -167,7 +167,7 @@ fn a_salespersons_address_survives_a_later_list_import_whole_and_in_both_systems
         let mut commands = Vec::new();
         for input in inputs {
             let at = input.position.arrival;
-            let normal = normalise(&input, &rules).expect("mapped");
+            let normal = normalise(input, &rules).expect("mapped");
             let settled = book.settle(Item::Change(normal), &rules, at);
             assert_eq!(settled.outcome, Outcome::Applied);
         }

@@ -185,7 +185,7 @@ impl Town {
         self.now = self.now.plus(2_000);
         match word {
             Word::Says(incoming) => {
-                let change = normalise(incoming, &self.rules).expect("mapped");
+                let change = normalise((**incoming).clone(), &self.rules).expect("mapped");
                 self.changes.push(change.clone());
                 self.now = self.now.max(change.position.arrival);
                 let settled = self

@@ -42,7 +42,7 @@ impl Town {
         self.now = self.now.plus(100);
         incoming.position = Position::new(self.now, 0, 0, self.log);
         incoming.message = Digest::of(&[&self.log.to_le_bytes()]);
-        let change = normalise(&incoming, &self.rules).expect("mapped");
+        let change = normalise(incoming, &self.rules).expect("mapped");
         self.book
             .settle(Item::Change(change), &self.rules, self.now)
     }

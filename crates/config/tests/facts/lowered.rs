@@ -399,7 +399,7 @@ fn a_row_of_another_table_is_a_field_of_its_owner() {
             index: 0,
             message: Digest::default(),
         };
-        normalise(&incoming, &rules).unwrap()
+        normalise(incoming, &rules).unwrap()
     };
     let email = row("email", Class::Event);
     assert_eq!(email.record.id, "2");

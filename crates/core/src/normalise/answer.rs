@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use compact_str::CompactString;
 use serde_json::Value as Json;
 
-use super::{Reader, Refusal, class_of, resolve_exactly, settle, time, unknown_system};
+use super::{InOrder, Reader, Refusal, class_of, resolve_exactly, settle, time, unknown_system};
 use crate::{
-    change::{Change, Class, FieldChange, Origin, Seen, Verdicts},
+    change::{Change, Class, FieldChange, Origin, RawField, Seen, Verdicts},
     id::{Digest, EntityId, Position, RecordKey},
     input::Answer,
     name::Name,
@@ -161,9 +161,9 @@ fn read(
     mapping: &ObjectMapping,
     outbound: bool,
 ) -> Vec<FieldChange> {
-    let reader = Reader {
-        rules: rules.entity(result.object.kind()),
-        mapping,
+    let mut reader = Reader {
+        rules: InOrder::new(&rules.entity(result.object.kind()).fields),
+        mapping: InOrder::new(&mapping.fields),
         system,
         own_names: false,
         only_written: Vec::new(),
@@ -172,8 +172,13 @@ fn read(
     };
     let flat = flatten(record);
     let mut found = Vec::with_capacity(flat.len());
-    for (name, value) in &flat {
-        reader.read(&mut found, name, value, None, false);
+    for (name, value) in flat {
+        found.extend(reader.read(RawField {
+            name: name.into(),
+            value,
+            before: None,
+            cleared: false,
+        }));
     }
     settle(found)
 }

@@ -12,11 +12,11 @@ use baton_core::{
 use super::world::{ARRIVAL, crm_lead, incoming, position, rules};
 
 fn crm(raw: RawChange) -> Change {
-    normalise(&incoming("crm", raw), &rules()).expect("a mapped change")
+    normalise(incoming("crm", raw), &rules()).expect("a mapped change")
 }
 
 fn map(raw: RawChange) -> Change {
-    normalise(&incoming("map", raw), &rules()).expect("a mapped change")
+    normalise(incoming("map", raw), &rules()).expect("a mapped change")
 }
 
 fn field<'a>(change: &'a Change, name: &str) -> Option<&'a FieldChange> {
@@ -126,14 +126,14 @@ fn a_vendors_word_for_the_object_goes_before_batons() {
 fn without_an_object_the_only_mapped_one_is_meant() {
     let raw = RawChange::new("17", Class::Event);
     assert_eq!(map(raw.clone()).record.object, Object::Lead);
-    let refusal = normalise(&incoming("crm", raw), &rules()).map_err(|r| r.code);
+    let refusal = normalise(incoming("crm", raw), &rules()).map_err(|r| r.code);
     assert_eq!(refusal, Err("missing-object"));
 }
 
 #[test]
 fn what_cannot_be_placed_is_refused_with_its_reason() {
     let refused = |system: &str, raw: RawChange| -> Option<Refusal> {
-        normalise(&incoming(system, raw), &rules()).err()
+        normalise(incoming(system, raw), &rules()).err()
     };
     let mut raw = crm_lead(Class::Delta);
     raw.object = Some("Campaign".into());
@@ -148,7 +148,7 @@ fn what_cannot_be_placed_is_refused_with_its_reason() {
     assert_eq!(refused("crm", raw), None, "an overflow names no record");
     let mut elsewhere = incoming("crm", crm_lead(Class::Delta));
     elsewhere.system = Name::new("nowhere");
-    let refusal = normalise(&elsewhere, &rules()).map_err(|r| r.code);
+    let refusal = normalise(elsewhere, &rules()).map_err(|r| r.code);
     assert_eq!(refusal, Err("unknown-system"));
 }
 
@@ -236,7 +236,7 @@ fn an_event_is_the_same_event_whenever_it_arrives_and_however_it_is_mapped() {
         .and_then(|s| s.objects.get_mut(&Object::Lead))
         .expect("the CRM maps leads");
     lead.fields.remove("FirstName");
-    let later = normalise(&again, &other_rules).expect("mapped");
+    let later = normalise(again, &other_rules).expect("mapped");
     assert_eq!(later.event, first);
     assert_eq!(later.fields, []);
 }
@@ -283,7 +283,7 @@ fn events_without_time_are_told_apart_by_message_and_index() {
     let first = incoming("crm", raw);
     let mut second = first.clone();
     second.index = 1;
-    let id = |i| normalise(i, &rules()).expect("mapped").event;
+    let id = |i: &baton_core::book::Incoming| normalise(i.clone(), &rules()).expect("mapped").event;
     assert_ne!(id(&first), id(&second));
     assert_eq!(id(&first), id(&first.clone()));
 }
@@ -361,7 +361,7 @@ fn batons_own_field_names_are_understood_in_its_own_formats_only() {
     ] {
         let mut incoming = incoming("crm", raw.clone());
         incoming.format = format;
-        let change = normalise(&incoming, &rules()).expect("mapped");
+        let change = normalise(incoming, &rules()).expect("mapped");
         let names: Vec<_> = change.fields.iter().map(|f| f.field.as_str()).collect();
         assert_eq!(names, expected, "{format:?}");
         assert!(

@@ -288,14 +288,14 @@ proptest! {
             }),
     ) {
         let rules = rules();
-        let one = normalise(&incoming("crm", raw), &rules);
-        let other = normalise(&incoming("crm", shuffled), &rules);
+        let one = normalise(incoming("crm", raw), &rules);
+        let other = normalise(incoming("crm", shuffled), &rules);
         prop_assert_eq!(one, other);
     }
 
     #[test]
     fn a_change_names_each_field_once_and_in_order(raw in raw_change()) {
-        let change = normalise(&incoming("crm", raw), &rules()).expect("mapped");
+        let change = normalise(incoming("crm", raw), &rules()).expect("mapped");
         prop_assert!(change.fields.is_sorted_by(|a, b| a.field < b.field));
         prop_assert!(change.time <= super::world::ARRIVAL.plus(300_000));
     }

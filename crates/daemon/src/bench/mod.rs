@@ -219,7 +219,8 @@ impl<'r> Line<'r> {
         for (message, found) in decoded {
             self.offset += 1;
             let arrival = message.arrival;
-            let hash = Digest::of(&[message.text.as_bytes()]);
+            let mut hash = None;
+            let mut hashed = || *hash.get_or_insert_with(|| Digest::of(&[message.text.as_bytes()]));
             for (index, item) in (0_u32..).zip(found) {
                 let raw = match item {
                     Decoded::Change(raw) => raw,
@@ -233,13 +234,17 @@ impl<'r> Line<'r> {
                 let incoming = Incoming {
                     system: rules::system(),
                     format,
+                    // As in the daemon: an event with a time has an id of its own.
+                    message: match raw.time {
+                        Some(_) => Digest::default(),
+                        None => hashed(),
+                    },
                     raw,
                     position: Position::new(arrival, 0, 0, self.offset),
                     index,
-                    message: hash,
                 };
                 let change =
-                    normalise(&incoming, self.rules).map_err(|source| Failure::Normalise {
+                    normalise(incoming, self.rules).map_err(|source| Failure::Normalise {
                         format: format.as_str(),
                         source,
                     })?;

@@ -225,7 +225,11 @@ impl Intake {
             return;
         }
         let format = format_of(message, rules, self.input.system);
-        let hash = Digest::of(&[message.payload.as_deref().unwrap_or_default()]);
+        let mut hash = None;
+        let mut hashed = || {
+            let payload = message.payload.as_deref().unwrap_or_default();
+            *hash.get_or_insert_with(|| Digest::of(&[payload]))
+        };
         for (index, item) in found {
             let raw = match item {
                 connectors::Item::Change(raw) => raw,
@@ -237,12 +241,16 @@ impl Intake {
             let incoming = Incoming {
                 system: self.input.system,
                 format,
+                // An event with a time has an id of its own.
+                message: match raw.time {
+                    Some(_) => Digest::default(),
+                    None => hashed(),
+                },
                 raw,
                 position,
                 index,
-                message: hash,
             };
-            match normalise::normalise(&incoming, rules) {
+            match normalise::normalise(incoming, rules) {
                 Ok(change) => self.items.push(Item::Change(change)),
                 Err(refusal) => self.bury(message, rules, index, refusal.into()),
             }

@@ -316,7 +316,7 @@ impl World {
                 index: u32::try_from(index).unwrap_or(u32::MAX),
                 message: Digest::of(&[payload]),
             };
-            let change = normalise::normalise(&incoming, &self.rules)
+            let change = normalise::normalise(incoming, &self.rules)
                 .map_err(|e| Box::new(Fault::Unreadable(e.to_string())))?;
             changes.push(change);
         }

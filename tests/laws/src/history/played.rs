@@ -46,7 +46,7 @@ pub fn play(steps: &[Step], rules: &Rules, as_of: Millis, manner: Manner) -> Pla
         played.ring(step.at(), rules, manner);
         match step {
             Step::Comes(incoming) => {
-                let change = normalise::normalise(incoming, rules).expect("mapped");
+                let change = normalise::normalise(incoming.clone(), rules).expect("mapped");
                 let settled = played.book.settle(Item::Change(change), rules, step.at());
                 played.settled.push(settled);
             }

@@ -28,7 +28,9 @@ fn l15_every_change_has_one_outcome_and_duplicates_are_told_apart() {
             .steps
             .iter()
             .filter_map(|s| match s {
-                Step::Comes(incoming) => Some(normalise(incoming, &story.rules).expect("mapped")),
+                Step::Comes(incoming) => {
+                    Some(normalise(incoming.clone(), &story.rules).expect("mapped"))
+                }
                 Step::Steward(..) => None,
             })
             .collect();

@@ -252,7 +252,7 @@ fn l11_a_lock_always_wins() {
             let mut more = incoming(&mut story.dice, &story.rules, Plot::default(), &known, &[0]);
             more.position = Position::new(played.as_of.plus(nth), 0, 0, 9_000_000 + nth as u64);
             more.raw.push("key", Raw::text("the person"));
-            let change = normalise(&more, &story.rules).expect("mapped");
+            let change = normalise(more, &story.rules).expect("mapped");
             played
                 .book
                 .settle(Item::Change(change), &story.rules, played.as_of.plus(nth));

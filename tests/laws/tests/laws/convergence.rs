@@ -236,7 +236,7 @@ fn l2_an_input_applied_twice_says_nothing_and_changes_nothing() {
             }
             let mut again = again.clone();
             again.position = Position::new(played.as_of, 3, 0, again.position.log);
-            let change = normalise(&again, &story.rules).expect("mapped");
+            let change = normalise(again.clone(), &story.rules).expect("mapped");
             let item = Item::Change(change);
             let settled = played.book.settle(item, &story.rules, played.as_of);
             assert_eq!(

@@ -276,7 +276,7 @@ impl<'a> Stage<'a> {
                 index: 0,
                 message: Digest::of(&[&self.log.to_le_bytes()]),
             };
-            let normal = normalise(&incoming, self.rules).map_err(|e| format!("{e:?}: {text}"))?;
+            let normal = normalise(incoming, self.rules).map_err(|e| format!("{e:?}: {text}"))?;
             self.settle(Item::Change(normal))?;
         }
         Ok(())
