@@ -30,6 +30,8 @@ pub struct Loaded {
     pub problems: Vec<Problem>,
     /// The texts of the files by the names that problems use, for [`crate::render`].
     pub sources: BTreeMap<String, String>,
+    /// Files that secrets are read from, whether they are there or not.
+    pub secret_files: Vec<PathBuf>,
 }
 
 impl Loaded {
@@ -170,6 +172,7 @@ fn assemble(files: BTreeMap<String, Content>, environment: &Environment) -> Load
     let root = shaped(root, &spec::ROOT, origin, &mut problems);
     let mut rules = rules::read(&root, &vocabularies, origin, &mut problems);
     let settings = operate::read(&root, environment, &mut problems);
+    let secret_files = operate::secret_files(&root);
     rules.version = hasher.finalize().to_hex()[..12].into();
     let (problems, sources) = problems.finish();
     let usable = !problems.iter().any(|p| p.severity == Severity::Error);
@@ -178,6 +181,7 @@ fn assemble(files: BTreeMap<String, Content>, environment: &Environment) -> Load
         settings: usable.then_some(settings),
         problems,
         sources: sources.into_iter().map(|s| (s.name, s.text)).collect(),
+        secret_files,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reads what the daemon needs: topics, Kafka, store, admin port, roles. Secrets come from the environment or files.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use baton_core::name::Name;
 
@@ -24,6 +24,25 @@ pub(crate) fn read(root: &Table, environment: &Environment, problems: &mut Probl
         admin: admin(section("admin"), environment, problems),
         daemon: daemon(section("daemon")),
     }
+}
+
+/// The files that secrets are read from, whether they are there or not.
+pub(crate) fn secret_files(root: &Table) -> Vec<PathBuf> {
+    let empty = Table::default();
+    let section = |name: &str| root.table(name).unwrap_or(&empty);
+    let named = [section("store").get("url"), section("admin").get("token")];
+    let passed_on = section("kafka")
+        .each("client")
+        .map(|(_, entry)| &entry.value);
+    let mut files: Vec<PathBuf> = (named.into_iter().flatten().chain(passed_on))
+        .filter_map(|node| match &node.kind {
+            tree::Kind::Table(table) => Some(PathBuf::from(table.text("file")?.0)),
+            _ => None,
+        })
+        .collect();
+    files.sort();
+    files.dedup();
+    files
 }
 
 fn topics(root: &Table, table: &Table, problems: &mut Problems) -> Topics {

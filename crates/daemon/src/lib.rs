@@ -14,6 +14,7 @@ pub mod cli;
 pub mod clock;
 pub mod daemon;
 pub mod demo;
+pub mod doctor;
 pub mod engine;
 pub mod kafka;
 pub mod retry;

@@ -2,7 +2,7 @@
 
 use std::{path::Path, str::FromStr, time::Duration};
 
-use baton_core::id::Digest;
+use baton_core::{id::Digest, time::Millis};
 use sqlx::{
     ConnectOptions as _,
     migrate::{MigrateError, Migrator},
@@ -50,6 +50,12 @@ const APPLIED: Sql = Sql {
     text: "SELECT version, checksum FROM _sqlx_migrations ORDER BY version",
     table: "_sqlx_migrations",
     key: 1,
+    input: &[],
+};
+const CLOCK: Sql = Sql {
+    text: "SELECT CAST(EXTRACT(EPOCH FROM CLOCK_TIMESTAMP()) * 1000 AS BIGINT)",
+    table: "(clock)",
+    key: 0,
     input: &[],
 };
 const META: Sql = Sql {
@@ -194,6 +200,20 @@ impl Store {
             }
         }
         Ok(applied.len() == known.iter().count())
+    }
+
+    /// What the database's own clock says. None where it is this machine's (SQLite).
+    ///
+    /// # Errors
+    /// If the store cannot be reached.
+    pub async fn clock(&self) -> Result<Option<Millis>, Error> {
+        if matches!(self.pool, Pool::Sqlite { .. }) {
+            return Ok(None);
+        }
+        let mut held = self.pool.reader().await?;
+        let read = |row: &Row<'_>| row.int(0, "now").map(Millis);
+        let found = held.conn().fetch(&CLOCK, vec![], read).await?;
+        Ok(found.into_iter().next())
     }
 
     /// The installation's salt, for hashes that must not be comparable with anybody else's. Drawn once by

@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod completions;
 mod dead_letters;
+mod doctor;
 mod erase;
 mod explain;
 mod ingest;
@@ -91,6 +92,8 @@ enum Command {
     Check(check::Args),
     /// Print the JSON Schema that editors use
     Schema(schema::Args),
+    /// See whether everything that a daemon needs is there and set as it should be
+    Doctor,
     /// Create or update the tables of the store
     Migrate,
     /// Print a completion script for a shell
@@ -188,6 +191,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Check(args) => check::run(&place, &args),
         Command::Schema(args) => schema::run(&args),
+        Command::Doctor => doctor::run(&place).await,
         Command::Migrate => migrate::run(&place).await,
         Command::Completions(args) => completions::run(&args),
         Command::Ingest(args) => ingest::run(&place, args).await,

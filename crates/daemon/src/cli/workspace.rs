@@ -348,7 +348,9 @@ pub struct Running {
 }
 
 impl Running {
-    fn read(data: &Path) -> Option<Self> {
+    /// What the daemon that holds, or last held, the folder said.
+    #[must_use]
+    pub fn read(data: &Path) -> Option<Self> {
         serde_json::from_slice(&fs::read(data.join(NOTE)).ok()?).ok()
     }
 }

@@ -2,6 +2,7 @@
 
 mod client;
 mod consumer;
+mod examine;
 mod producer;
 mod reader;
 mod start;
@@ -9,6 +10,7 @@ mod topics;
 
 pub use client::{Connection, KafkaFault};
 pub use consumer::{Control, GroupConsumer, Limits, PositionsOf};
+pub use examine::{LogFacts, TopicFacts, examine};
 pub use producer::{Outgoing, Publisher};
 pub use reader::{Ends, Marks, Polled, Reader};
 pub use start::{Found, Start, Stored, start};

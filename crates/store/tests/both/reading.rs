@@ -8,6 +8,7 @@ on_both! {
     the_outbox_gives_messages_in_order_and_forgets_only_published_ones,
     one_relay_holds_the_lease,
     pages_of_entities_cover_each_once,
+    only_a_database_of_its_own_has_a_clock_of_its_own,
 }
 
 async fn due_timers_come_in_due_order(store: &Store) -> Checked {
@@ -160,5 +161,12 @@ async fn pages_of_entities_cover_each_once(store: &Store) -> Checked {
     assert_eq!(seen.len(), 10);
     assert_eq!(store.entities_page(Kind::Account, None, 9).await?.len(), 1);
     assert!(store.entities_page(Kind::Deal, None, 9).await?.is_empty());
+    Ok(())
+}
+
+async fn only_a_database_of_its_own_has_a_clock_of_its_own(store: &Store) -> Checked {
+    // After the day this was written; milliseconds, not seconds.
+    let sane = |now: Millis| now > Millis(1_790_000_000_000);
+    assert!(store.clock().await?.is_none_or(sane));
     Ok(())
 }
