@@ -44,6 +44,30 @@ pub struct Message<'a> {
     pub value: Option<&'a [u8]>,
     /// What the record is, where the payload does not say: `lead`, `contact`, `account`, `deal` or the vendor's name.
     pub object: Option<&'a str>,
+    /// What a CloudEvent in binary mode says beside its data.
+    pub envelope: Option<Envelope<'a>>,
+}
+
+/// The attributes of a CloudEvent in binary mode, from the message's headers `ce_…`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Envelope<'a> {
+    pub id: Option<&'a str>,
+    /// The attribute `type`.
+    pub kind: Option<&'a str>,
+    pub subject: Option<&'a str>,
+    pub time: Option<&'a str>,
+}
+
+impl<'a> Envelope<'a> {
+    fn get(&self, name: &str) -> Option<&'a str> {
+        match name {
+            "id" => self.id,
+            "type" => self.kind,
+            "subject" => self.subject,
+            "time" => self.time,
+            _ => None,
+        }
+    }
 }
 
 /// What one element of a message became.

@@ -13,7 +13,7 @@ use compact_str::CompactString;
 
 use crate::{
     MAX_BYTES,
-    csv::{delimiter, id_column},
+    csv::{delimiter, hint, id_column, row},
     json::{Node, Reader, parse},
 };
 
@@ -341,8 +341,8 @@ fn id(format: Format, node: &Node<'_>) -> Option<CompactString> {
 
 /// The rows of a CSV file, each with the header above it.
 struct Rows<'a> {
-    bytes: &'a [u8],
-    header: &'a [u8],
+    bytes: Cow<'a, [u8]>,
+    header: Vec<u8>,
     delimiter: u8,
     id: Option<usize>,
     at: usize,
@@ -351,24 +351,28 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     fn new(bytes: &'a [u8], start: usize) -> Option<Self> {
+        let (bytes, start) = match utf16(bytes) {
+            Some(text) => (Cow::Owned(text.into_bytes()), 0),
+            None => (Cow::Borrowed(bytes), start),
+        };
         let rest = bytes.get(start..)?;
         let skipped = rest.len() - rest.trim_ascii_start().len();
         let at = start + skipped;
+        let at = at + hint(bytes.get(at..)?);
         let rest = bytes.get(at..)?;
-        let length = row(rest);
-        let header = first(rest, length);
-        let text = String::from_utf8_lossy(header);
-        let delimiter = delimiter(&text);
-        let names = cells(header, delimiter);
+        let delimiter = delimiter(&String::from_utf8_lossy(rest));
+        let (length, _) = row(rest, delimiter);
+        let header = first(rest, length).to_vec();
+        let names = cells(&header, delimiter);
         let id = id_column(names.iter().map(String::as_str), None);
         let before = bytes.get(..at + length).unwrap_or_default();
         Some(Self {
-            bytes,
             header,
             delimiter,
             id,
             at: at + length,
             line: 1 + before.iter().filter(|b| **b == b'\n').count(),
+            bytes,
         })
     }
 
@@ -376,7 +380,7 @@ impl<'a> Rows<'a> {
         loop {
             let rest = self.bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
             let line = self.line;
-            let row = first(rest, row(rest));
+            let row = first(rest, row(rest, self.delimiter).0);
             self.at += row.len();
             self.line += row.iter().filter(|b| **b == b'\n').count();
             if row.trim_ascii().is_empty() {
@@ -388,8 +392,8 @@ impl<'a> Rows<'a> {
             let key = key
                 .map(|key| key.trim().to_owned())
                 .filter(|key| !key.is_empty());
-            let mut value = self.header.to_vec();
-            if !value.ends_with(b"\n") {
+            let mut value = self.header.clone();
+            if !value.ends_with(b"\n") && !value.ends_with(b"\r") {
                 value.push(b'\n');
             }
             value.extend_from_slice(row);
@@ -404,17 +408,18 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// The length of the row that the bytes begin with, line end included; a line end within quotes does not end it.
-fn row(bytes: &[u8]) -> usize {
-    let mut quoted = false;
-    for (index, byte) in bytes.iter().enumerate() {
-        match byte {
-            b'"' => quoted = !quoted,
-            b'\n' if !quoted => return index + 1,
-            _ => {}
-        }
+/// The text of a file that a byte order mark calls UTF-16, as spreadsheets save "Unicode text".
+fn utf16(bytes: &[u8]) -> Option<String> {
+    let (body, read): (_, fn([u8; 2]) -> u16) = match bytes {
+        [0xff, 0xfe, body @ ..] => (body, u16::from_le_bytes),
+        [0xfe, 0xff, body @ ..] => (body, u16::from_be_bytes),
+        _ => return None,
+    };
+    let (pairs, odd) = body.as_chunks::<2>();
+    if !odd.is_empty() {
+        return None;
     }
-    bytes.len()
+    String::from_utf16(&pairs.iter().map(|pair| read(*pair)).collect::<Vec<u16>>()).ok()
 }
 
 fn cells(row: &[u8], delimiter: u8) -> Vec<String> {

@@ -32,6 +32,7 @@ fn all(format: Format, bytes: &[u8]) -> Vec<Item> {
             key: payload.key.as_deref(),
             value: payload.value.as_deref(),
             object: payload.object.as_deref(),
+            ..Message::default()
         };
         match decode(format, &message) {
             Ok(items) => out.extend(items),
@@ -139,6 +140,7 @@ fn a_tombstone_names_its_record_by_its_key() {
             key: Some(b"\"003\""),
             value: None,
             object: Some("contact"),
+            ..Message::default()
         };
         let items = decode(format, &message).unwrap();
         let [Item::Change(change)] = &items[..] else {
@@ -227,7 +229,7 @@ proptest! {
         value in prop::option::of(prop::collection::vec(any::<u8>(), 0..200)),
     ) {
         for format in Format::ALL {
-            let message = Message { key: key.as_deref(), value: value.as_deref(), object: None };
+            let message = Message { key: key.as_deref(), value: value.as_deref(), ..Message::default() };
             let _ = decode(format, &message);
         }
     }

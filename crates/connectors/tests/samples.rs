@@ -35,6 +35,7 @@ fn all(file: &str, format: Format, object: Option<&str>) -> Option<Vec<Item>> {
             key: payload.key.as_deref(),
             value: payload.value.as_deref(),
             object: payload.object.as_deref().or(object),
+            ..Message::default()
         };
         items.extend(decode(format, &message).unwrap());
     }

@@ -17,7 +17,7 @@ use crate::{
     json::Reader,
 };
 
-const MEMBERS: [&str; 18] = [
+pub(crate) const MEMBERS: [&str; 18] = [
     "object",
     "id",
     "class",

@@ -4,4 +4,4 @@ mod decode;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use decode::{Defaults, change, decode};
+pub(crate) use decode::{Defaults, MEMBERS, change, decode};

@@ -10,15 +10,20 @@ use crate::{
     Item, MAX_FIELDS, Message,
     error::{Code, DecodeError, Place, shown},
     in_order,
-    json::repeated,
 };
 
 /// The cause that every row names; a system's causes may map it otherwise.
 const CAUSE: &str = "LIST_IMPORT";
 
 pub(crate) fn decode(text: &str, message: &Message<'_>) -> Result<Vec<Item>, DecodeError> {
+    let text = text.get(hint(text.as_bytes())..).unwrap_or_default();
+    let delimiter = delimiter(text);
+    if !is_closed(text.as_bytes(), delimiter) {
+        let what = "a quotation mark opens a cell and none closes it";
+        return Err(DecodeError::new(Code::MalformedCsv, Place::Root, what));
+    }
     let mut rows = ::csv::ReaderBuilder::new()
-        .delimiter(delimiter(text))
+        .delimiter(delimiter)
         .has_headers(false)
         .flexible(true)
         .from_reader(text.as_bytes());
@@ -53,14 +58,9 @@ pub(crate) fn decode(text: &str, message: &Message<'_>) -> Result<Vec<Item>, Dec
 /// The id's column, if the header makes sense.
 fn checked(header: &[String], object: Option<&str>) -> Result<usize, DecodeError> {
     let named = header.iter().map(String::as_str).filter(|n| !n.is_empty());
-    let named: Vec<&str> = named.collect();
-    if named.len() > MAX_FIELDS {
+    if named.count() > MAX_FIELDS {
         let what = format!("the header has more than {MAX_FIELDS} columns");
         return Err(DecodeError::new(Code::TooLarge, "line 1", what));
-    }
-    if let Some(name) = repeated(named.iter().copied()) {
-        let what = format!("column `{}` comes twice", shown(name));
-        return Err(DecodeError::new(Code::RepeatedMember, "line 1", what));
     }
     id_column(header.iter().map(String::as_str), object).ok_or_else(|| {
         let what = "no column of the header is the record's id (`id`, `Record ID`, `Contact ID`)";
@@ -83,7 +83,10 @@ fn record(
     line: u64,
 ) -> Result<RawChange, DecodeError> {
     let place = format_args!("line {line}").to_string();
-    if row.len() != header.len() {
+    // Cells that nobody named and nobody filled are a spreadsheet's, not the row's.
+    let extra = row.iter().skip(header.len());
+    let lacking = header.iter().skip(row.len());
+    if !extra.into_iter().all(<[u8]>::is_empty) || !lacking.into_iter().all(String::is_empty) {
         let what = format!(
             "the row has {} cells, the header has {}",
             row.len(),
@@ -111,7 +114,19 @@ fn record(
         }
     }
     in_order(&mut change.fields);
-    Ok(change)
+    // A column that comes twice counts where both say the same.
+    change.fields.dedup();
+    let twice = change.fields.windows(2).find_map(|pair| match pair {
+        [a, b] if a.name == b.name => Some(shown(&a.name)),
+        _ => None,
+    });
+    match twice {
+        Some(name) => {
+            let what = format!("column `{name}` comes twice and says two things");
+            Err(DecodeError::new(Code::RepeatedMember, place, what))
+        }
+        None => Ok(change),
+    }
 }
 
 fn read(rows: &mut ::csv::Reader<&[u8]>, row: &mut ByteRecord) -> Result<bool, DecodeError> {
@@ -120,6 +135,53 @@ fn read(rows: &mut ::csv::Reader<&[u8]>, row: &mut ByteRecord) -> Result<bool, D
         let place = format_args!("line {line}").to_string();
         DecodeError::new(Code::MalformedCsv, place, "this is no CSV")
     })
+}
+
+/// The length of the first line where it only names the separator (`sep=;`), for spreadsheets.
+pub(crate) fn hint(bytes: &[u8]) -> usize {
+    let (length, _) = row(bytes, b'\n');
+    let line = bytes.get(..length).unwrap_or_default().trim_ascii();
+    let is_hint = line.len() == 5
+        && line
+            .get(..4)
+            .is_some_and(|w| w.eq_ignore_ascii_case(b"sep="));
+    if is_hint { length } else { 0 }
+}
+
+/// The length of the row that the bytes begin with, line end included, and whether its cells are closed.
+///
+/// A quotation mark opens a cell only at its beginning, and a line end within such a cell does not end the row.
+pub(crate) fn row(bytes: &[u8], delimiter: u8) -> (usize, bool) {
+    let mut rest = bytes.iter().copied().enumerate().peekable();
+    let mut begins = true;
+    let mut quoted = false;
+    while let Some((index, byte)) = rest.next() {
+        let next = rest.peek().map(|(_, next)| *next);
+        match byte {
+            b'"' if quoted && next == Some(b'"') => drop(rest.next()),
+            b'"' if quoted => quoted = false,
+            _ if quoted => {}
+            b'"' if begins => quoted = true,
+            b'\n' => return (index + 1, true),
+            // An old line end; the newer one's second half follows.
+            b'\r' if next != Some(b'\n') => return (index + 1, true),
+            _ => {}
+        }
+        begins = byte == delimiter && !quoted;
+    }
+    (bytes.len(), !quoted)
+}
+
+fn is_closed(bytes: &[u8], delimiter: u8) -> bool {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let (length, closed) = row(rest, delimiter);
+        if !closed {
+            return false;
+        }
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    true
 }
 
 /// The delimiter that the header row uses most outside of quotes; a comma if it uses none.
@@ -147,7 +209,8 @@ pub(crate) fn delimiter(text: &str) -> u8 {
     best.0
 }
 
-/// The column with the record's id: `id`; else `Record ID…`; else `<object> ID`; else the first that ends in ` ID`.
+/// The column with the record's id: `id`; else `Record ID…`; else `<object> ID`; else the first that ends in ` ID`;
+/// else `LeadId` or `ContactId`.
 pub(crate) fn id_column<'h>(
     header: impl Iterator<Item = &'h str>,
     object: Option<&str>,
@@ -165,4 +228,5 @@ pub(crate) fn id_column<'h>(
             })
         })
         .or_else(|| named(&|n| n.ends_with(" id")))
+        .or_else(|| named(&|n| matches!(n, "leadid" | "lead_id" | "contactid" | "contact_id")))
 }

@@ -4,4 +4,4 @@ mod decode;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use decode::{decode, delimiter, id_column};
+pub(crate) use decode::{decode, delimiter, hint, id_column, row};

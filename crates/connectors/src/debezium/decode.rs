@@ -4,6 +4,8 @@
 use baton_core::change::{Class, Precision, RawChange, RawField};
 use compact_str::CompactString;
 
+use super::{flat, types::Types};
+
 use crate::{
     Item, Message, bounded,
     error::{Code, DecodeError, Place},
@@ -18,16 +20,18 @@ const UNAVAILABLE: &str = "__debezium_unavailable_value";
 pub(crate) fn decode(text: &str, message: &Message<'_>) -> Result<Vec<Item>, DecodeError> {
     let node = parse(text)?;
     let envelope = payload(&node);
+    let types = Types::of(node.get("schema").filter(|schema| schema.is_object()));
     let mut out = Vec::new();
     let Some(op) = envelope.get("op").and_then(Node::text) else {
-        // Transaction markers and heartbeats say nothing about any record.
-        let marker = matches!(
-            envelope.get("status").and_then(Node::text),
-            Some("BEGIN" | "END")
-        );
-        if marker
-            || envelope.members().iter().all(|(name, _)| name == "ts_ms") && envelope.is_object()
-        {
+        if is_about_no_record(envelope) {
+            return Ok(out);
+        }
+        if flat::is_row(envelope) {
+            push(
+                &mut out,
+                flat::change(envelope, &types, message)?,
+                &Place::Root,
+            )?;
             return Ok(out);
         }
         let what = "this is no Debezium envelope: it has no `op`";
@@ -41,10 +45,21 @@ pub(crate) fn decode(text: &str, message: &Message<'_>) -> Result<Vec<Item>, Dec
         let Some(after) = envelope.some("after") else {
             return Err(DecodeError::missing(&Place::Root, "after"));
         };
-        change.fields = columns(after, envelope.some("before"))?;
+        change.fields = columns(after, envelope.some("before"), &types)?;
     }
     push(&mut out, change, &Place::Root)?;
     Ok(out)
+}
+
+/// Markers of transactions, heartbeats, changes of tables' schemas, and what the connector tells of itself.
+fn is_about_no_record(message: &Node<'_>) -> bool {
+    let text = |name: &str| message.get(name).and_then(Node::text);
+    let has = |name: &str| message.get(name).is_some();
+    let is_stamp = |name: &str| matches!(name, "ts_ms" | "ts_us" | "ts_ns");
+    matches!(text("status"), Some("BEGIN" | "END"))
+        || has("ts_ms") && message.members().iter().all(|(name, _)| is_stamp(name))
+        || has("ddl") && has("tableChanges")
+        || has("aggregate_type") && has("additional_data")
 }
 
 /// Kafka Connect wraps keys and values in `{schema, payload}` when schemas are on.
@@ -100,15 +115,23 @@ fn head(envelope: &Node<'_>, op: &str, message: &Message<'_>) -> Result<RawChang
 
 /// The key names the record; without one, the row's own `id` does.
 fn id(envelope: &Node<'_>, message: &Message<'_>) -> Result<CompactString, DecodeError> {
+    let images = ["after", "before"];
+    named(
+        images.iter().filter_map(|image| envelope.some(image)),
+        message,
+    )
+}
+
+pub(super) fn named<'n, 'a: 'n>(
+    mut rows: impl Iterator<Item = &'n Node<'a>>,
+    message: &Message<'_>,
+) -> Result<CompactString, DecodeError> {
     if let Some(key) = message.key
         && let Some(id) = key_id(crate::text(key)?)?
     {
         return Ok(id);
     }
-    ["after", "before"]
-        .iter()
-        .filter_map(|image| envelope.some(image))
-        .find_map(|row| row.get("id").or_else(|| row.get("_id")).and_then(Node::id))
+    rows.find_map(|row| row.get("id").or_else(|| row.get("_id")).and_then(Node::id))
         .ok_or_else(|| {
             let what = "neither the message's key nor a column `id` names the record";
             DecodeError::new(Code::MissingId, Place::Root, what)
@@ -117,6 +140,14 @@ fn id(envelope: &Node<'_>, message: &Message<'_>) -> Result<CompactString, Decod
 
 /// The record's id from a message's key: its only column's value, or all of them joined by `:`.
 pub(crate) fn key_id(key: &str) -> Result<Option<CompactString>, DecodeError> {
+    if let Some(columns) = struct_of(key) {
+        let values: Vec<&str> = columns
+            .split(',')
+            .filter_map(|c| Some(c.split_once('=')?.1))
+            .collect();
+        let id = CompactString::from(values.join(":"));
+        return Ok((!id.is_empty()).then_some(id));
+    }
     if !key.trim_start().starts_with('{') {
         let word = key.trim().trim_matches('"');
         return Ok((!word.is_empty() && word != "null").then(|| word.into()));
@@ -136,6 +167,11 @@ pub(crate) fn key_id(key: &str) -> Result<Option<CompactString>, DecodeError> {
         }
     }
     Ok((!id.is_empty()).then_some(id))
+}
+
+/// The columns of a key that a plain-text converter wrote: `Struct{tenant=4,number=x}`.
+fn struct_of(key: &str) -> Option<&str> {
+    key.trim().strip_prefix("Struct{")?.strip_suffix('}')
 }
 
 fn time(
@@ -174,7 +210,11 @@ fn sequence(source: &Node<'_>) -> Option<u64> {
     (pos < 1 << 40 && number < 1 << 23).then_some(number << 40 | pos)
 }
 
-fn columns(after: &Node<'_>, before: Option<&Node<'_>>) -> Result<Vec<RawField>, DecodeError> {
+pub(super) fn columns(
+    after: &Node<'_>,
+    before: Option<&Node<'_>>,
+    types: &Types<'_>,
+) -> Result<Vec<RawField>, DecodeError> {
     let root = Place::Root;
     if !after.is_object() {
         let place = root.member("after");
@@ -184,18 +224,32 @@ fn columns(after: &Node<'_>, before: Option<&Node<'_>>) -> Result<Vec<RawField>,
     bounded(before.unwrap_or(&Node::Null), &root.member("before"))?;
     let mut fields = Vec::with_capacity(after.members().len());
     for (name, value) in after.members() {
+        if unavailable(value) {
+            continue;
+        }
         let image = before
             .and_then(|row| row.get(name))
-            .filter(|image| *image != value && !value.is_object() && !unavailable(image));
+            .filter(|image| *image != value && !unavailable(image));
+        let read = |node: &Node<'_>| types.read(name, node);
+        let before = match image {
+            Some(image) => Some(read(image)?.unwrap_or_else(|| image.raw())),
+            None => None,
+        };
+        if let Some(value) = read(value)? {
+            fields.push(RawField {
+                name: name.as_ref().into(),
+                value,
+                before,
+                cleared: false,
+            });
+            continue;
+        }
+        let was_filled = image.is_some_and(|image| !image.is_blank());
+        let before = before.filter(|_| !value.is_object());
         value.flatten(name, &mut |name, value| {
-            if unavailable(value) {
-                return;
-            }
             let mut field = value.field(name, false);
-            if let Some(image) = image {
-                field.before = Some(image.raw());
-                field.cleared = value.is_blank() && !image.is_blank();
-            }
+            field.cleared = before.is_some() && was_filled && value.is_blank();
+            field.before.clone_from(&before);
             fields.push(field);
         });
     }

@@ -22,6 +22,7 @@ fn keyed(key: &str, value: Option<&str>) -> Result<Vec<Item>, DecodeError> {
         key: Some(key.as_bytes()),
         value: value.map(str::as_bytes),
         object: Some("hinted"),
+        ..Message::default()
     };
     decode(Debezium, &message)
 }

@@ -5,7 +5,7 @@ use baton_core::change::{Class, RawChange};
 use compact_str::CompactString;
 
 use crate::{
-    Item, Message, beside, each,
+    Item, Message, beside, bounded, each,
     error::{Code, DecodeError, Place},
     instant,
     json::{Node, parse},
@@ -14,6 +14,10 @@ use crate::{
 
 pub(crate) fn decode(text: &str, message: &Message<'_>) -> Result<Vec<Item>, DecodeError> {
     let root = parse(text)?;
+    if root.get("status").and_then(Node::text) == Some("error") {
+        let what = "the answer says that the call failed";
+        return Err(DecodeError::new(Code::VendorError, Place::Root, what));
+    }
     // A page of records read through the CRM interface.
     if let Some(results) = root.get("results") {
         let base = Place::Root;
@@ -155,25 +159,41 @@ fn record(
     message: &Message<'_>,
     out: &mut Vec<Item>,
 ) -> Result<(), DecodeError> {
-    let id = node
-        .get("id")
-        .and_then(Node::id)
-        .ok_or_else(|| DecodeError::new(Code::MissingId, place, "the record has no `id`"))?;
-    let class = if node.get("archived") == Some(&Node::Bool(true)) {
+    // A workflow's webhook sends the record as the first version of the interface had it.
+    let (id, object) = [
+        ("id", None),
+        ("vid", Some("contact")),
+        ("companyId", Some("company")),
+        ("dealId", Some("deal")),
+        ("objectId", None),
+    ]
+    .iter()
+    .find_map(|(name, object)| Some((node.get(name).and_then(Node::id)?, *object)))
+    .ok_or_else(|| DecodeError::new(Code::MissingId, place, "the record has no `id`"))?;
+    let is = |name: &str| node.get(name) == Some(&Node::Bool(true));
+    let class = if is("archived") || is("isDeleted") {
         Class::Delete
     } else {
         Class::Snapshot
     };
     let mut change = RawChange::new(id, class);
-    change.object = message.object.map(Into::into);
+    change.object = object_name("", node)
+        .or_else(|| object.map(Into::into))
+        .or_else(|| message.object.map(Into::into));
     let stamp = instant::read(node.get("updatedAt"), &place.member("updatedAt"))?;
     change.time = stamp.map(|(at, _)| at);
     if change.class == Class::Snapshot
         && let Some(properties) = node.get("properties")
     {
-        properties.flatten("", &mut |name, value| {
+        bounded(properties, &place.member("properties"))?;
+        for (name, value) in properties.members() {
+            // The value, then the versions that came before it.
+            let value = match value {
+                Node::Object(_) => value.get("value").unwrap_or(&Node::Null),
+                plain => plain,
+            };
             change.fields.push(value.field(name, false));
-        });
+        }
     }
     push(out, change, place)
 }

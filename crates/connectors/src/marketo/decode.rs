@@ -49,10 +49,26 @@ fn item(node: &Node<'_>, place: &Place<'_>, out: &mut Vec<Item>) -> Result<(), D
     if node.get("leadId").is_some() {
         return activity(node, place, out);
     }
-    if let Some(status) = node.get("status").and_then(Node::text) {
-        return acknowledged(node, status, place);
+    match node.get("status").and_then(Node::text) {
+        Some(status) if is_acknowledgement(node) => acknowledged(node, status, place),
+        _ => record(node, place, out),
     }
-    record(node, place, out)
+}
+
+/// Whether the item has nothing but what the answer to a write has. A lead may have a field `status` of its own.
+fn is_acknowledgement(node: &Node<'_>) -> bool {
+    node.members().iter().all(|(name, _)| {
+        matches!(
+            name.as_ref(),
+            "id" | "leadId"
+                | "marketoGUID"
+                | "seq"
+                | "status"
+                | "reasons"
+                | "errors"
+                | "membership"
+        )
+    })
 }
 
 /// One line of the answer to a write. It names no lead's values, so it says nothing about any record; only what
@@ -119,13 +135,14 @@ fn activity(node: &Node<'_>, place: &Place<'_>, out: &mut Vec<Item>) -> Result<(
         Some(NEW_LEAD) => gap = true,
         Some(CHANGE_DATA_VALUE | CHANGE_SCORE) if node.get("fields").is_none() => {
             let name = node.get("primaryAttributeValue").and_then(Node::text);
-            let Some(name) = name.filter(|_| attribute(node, "New Value").is_some()) else {
-                return Err(DecodeError::missing(place, "fields"));
-            };
-            let values = (attribute(node, "New Value"), attribute(node, "Old Value"));
-            change
-                .fields
-                .push(changed(field_name(name), values.0, values.1));
+            let name = name.ok_or_else(|| DecodeError::missing(place, "primaryAttributeValue"))?;
+            let (new, old) = (attribute(node, "New Value"), attribute(node, "Old Value"));
+            if new.is_some() || old.is_some() {
+                change.fields.push(changed(field_name(name), new, old));
+            } else {
+                // The field changed; into what is not told.
+                change.class = Class::Gap;
+            }
         }
         // A page may list a change of fields that were not asked for: then the list is empty.
         _ if node.get("fields").is_some() => {}
@@ -200,14 +217,25 @@ fn merge(node: &Node<'_>, change: &mut RawChange, place: &Place<'_>) -> Result<(
     Ok(())
 }
 
-/// A lead as the interface answers it when read.
+/// What names a record that is read. A company or an opportunity has the id that its maker gave it, for an account
+/// of the CRM is known by it, too.
+const IDS: [(&str, &str); 3] = [
+    ("id", "lead"),
+    ("externalCompanyId", "company"),
+    ("externalOpportunityId", "opportunity"),
+];
+
+/// A lead, a company or an opportunity as the interface answers it when read.
 fn record(node: &Node<'_>, place: &Place<'_>, out: &mut Vec<Item>) -> Result<(), DecodeError> {
-    let id = node.get("id").and_then(Node::id).ok_or_else(|| {
-        let what = "the item has neither `leadId` nor `id`";
-        DecodeError::new(Code::MissingId, place, what)
-    })?;
+    let (id, object) = IDS
+        .iter()
+        .find_map(|(name, object)| Some((node.get(name).and_then(Node::id)?, *object)))
+        .ok_or_else(|| {
+            let what = "the item has no id: `leadId`, `id`, `externalCompanyId` or `externalOpportunityId`";
+            DecodeError::new(Code::MissingId, place, what)
+        })?;
     let mut change = RawChange::new(id, Class::Snapshot);
-    change.object = Some("lead".into());
+    change.object = Some(object.into());
     let stamp = instant::read(node.get("updatedAt"), &place.member("updatedAt"))?;
     change.time = stamp.map(|(at, _)| at);
     change.precision = stamp.map_or(Precision::Second, |(_, precision)| precision);

@@ -54,6 +54,10 @@ pub(crate) fn decode(text: &str, _message: &Message<'_>) -> Result<Vec<Item>, De
 /// What the interface answers when read: one record, a list, or an object of records under their ids.
 fn answered(object: &str, answer: &Node<'_>, place: &Place<'_>) -> Vec<Item> {
     let one = |node: &Node<'_>, place: &Place<'_>, out: &mut Vec<Item>| {
+        if node.is_null() {
+            let what = "the vendor refused this item of a write";
+            return Err(DecodeError::new(Code::VendorError, place, what));
+        }
         let mut change = head(object, node, None, Class::Snapshot, place)?;
         (change.time, change.precision) = stamp(node, None, place)?;
         change.fields = fields(node);
@@ -120,10 +124,7 @@ fn event(
         }
         // The contact's company is another now; which fields follow from that is not told.
         "lead_company_change" => head(object, contact, id, Class::Gap, place)?,
-        other => {
-            let kind = Class::Activity { kind: other.into() };
-            head(object, person(node), id, kind, place)?
-        }
+        other => return activity(other, object, node, place, out),
     };
     let stamp = instant::read(node.get("timestamp"), &place.member("timestamp"))?;
     change.time = stamp.map(|(at, _)| at);
@@ -134,6 +135,41 @@ fn event(
         change.actor = actor(contact);
     }
     push(out, change, place)
+}
+
+/// Something that happened to one contact, to several, or to a visitor whom nobody knows. It makes no claim.
+fn activity(
+    kind: &str,
+    object: &str,
+    node: &Node<'_>,
+    place: &Place<'_>,
+    out: &mut Vec<Item>,
+) -> Result<(), DecodeError> {
+    let stamp = instant::read(node.get("timestamp"), &place.member("timestamp"))?;
+    let mut tell = |id: CompactString| {
+        let mut change = RawChange::new(id, Class::Activity { kind: kind.into() });
+        change.object = Some(object.into());
+        change.time = stamp.map(|(at, _)| at);
+        change.precision = Precision::Second;
+        push(out, change, place)
+    };
+    let several = ["contacts", "leads"]
+        .iter()
+        .find_map(|name| node.get(name))
+        .map_or(&[][..], Node::elements);
+    if several.is_empty() {
+        let who = person(node);
+        let id = who.get("id").and_then(Node::id);
+        return match id.or_else(|| node.get("id").and_then(Node::id)) {
+            Some(id) => tell(id),
+            None => Ok(()),
+        };
+    }
+    for who in several {
+        let id = who.id().or_else(|| who.get("id").and_then(Node::id));
+        tell(id.ok_or_else(|| DecodeError::missing(place, "id"))?)?;
+    }
+    Ok(())
 }
 
 /// Who modified the record last, else who made it.

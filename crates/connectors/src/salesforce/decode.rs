@@ -59,17 +59,26 @@ const ADDRESS: [&str; 10] = [
 
 pub(crate) fn decode(text: &str, message: &Message<'_>) -> Result<Vec<Item>, DecodeError> {
     let root = parse(text)?;
-    // The answer to a query lists records under `records`.
-    if let Some(records) = root.get("records") {
-        let top = Place::Root;
-        return Ok(each(records, &top.member("records"), |node, place, out| {
-            event(node, place, message, out)
-        }));
+    // The answer to a query lists records under `records`; what was deleted or updated since is asked for apart.
+    for (list, one) in [
+        ("records", event as Element),
+        ("deletedRecords", deleted),
+        ("ids", updated),
+    ] {
+        if let Some(elements) = root.get(list) {
+            let top = Place::Root;
+            return Ok(each(elements, &top.member(list), |node, place, out| {
+                one(node, place, message, out)
+            }));
+        }
     }
     Ok(each(&root, &Place::Root, |node, place, out| {
         event(node, place, message, out)
     }))
 }
+
+/// Reads one element of a list.
+type Element = fn(&Node<'_>, &Place<'_>, &Message<'_>, &mut Vec<Item>) -> Result<(), DecodeError>;
 
 fn event(
     node: &Node<'_>,
@@ -91,6 +100,7 @@ fn event(
     match body.get("ChangeEventHeader").map(plain) {
         Some(header) => change(body, header, place, message, out),
         None if body.get("attributes").is_some() => record(body, place, message, out),
+        None if body.get("success").is_some() => acknowledged(body, place),
         None => {
             let what = "this is no change event: it has no `ChangeEventHeader`";
             Err(DecodeError::new(Code::UnknownShape, place, what))
@@ -144,7 +154,7 @@ fn change(
     let mut gap = false;
     match kind {
         "UPDATE" => {
-            for name in ["changedFields", "nulledFields"] {
+            for name in ["changedFields", "nulledFields", "diffFields"] {
                 bounded(get(name).unwrap_or(&Node::Null), &here.member(name))?;
             }
             gap = update(body, header, &mut change);
@@ -286,12 +296,21 @@ fn update(body: &Node<'_>, header: &Node<'_>, change: &mut RawChange) -> bool {
     let named = nulled.len();
     nulled.retain(|name| !is_bitmap(name));
     let mut gap = nulled.len() < named;
+    // Of a long text only the difference is sent. Which one it is, a bitmap does not tell.
+    let differ = names(header.get("diffFields"));
+    let differs_somewhere = differ.iter().any(|name| is_bitmap(name));
+    gap |= !differ.is_empty();
+    // Without any list, as the streaming interface sends it, a null is either a clear or a filler of the connector's.
+    let unlisted = header.get("changedFields").is_none() && header.get("nulledFields").is_none();
 
     fields(body, &mut |name, value| {
         if value.is_null() {
             if is_named(&nulled, name) {
                 push_cleared(change, name);
             }
+            gap |= unlisted;
+        } else if is_named(&differ, name) || differs_somewhere && is_difference(value) {
+            // The record's own text is read instead.
         } else if all_given || is_named(&changed, name) || is_named(&nulled, name) {
             change.fields.push(value.field(name, false));
         }
@@ -308,6 +327,12 @@ fn update(body: &Node<'_>, header: &Node<'_>, change: &mut RawChange) -> bool {
         });
     }
     gap
+}
+
+/// Text in the form of a unified difference: no value, but what became of one.
+fn is_difference(value: &Node<'_>) -> bool {
+    let text = value.text().unwrap_or_default();
+    text.starts_with("--- ") || text.starts_with("@@ -") || text.contains("\n@@ -")
 }
 
 /// A nulled field of which the body showed no members: a plain one, an absent one, or a compound nulled as a whole.
@@ -416,7 +441,76 @@ fn record(
         }
     }
     fields(body, &mut |name, value| {
-        change.fields.push(value.field(name, false));
+        if !name.contains(".attributes.") {
+            change.fields.push(value.field(&as_in_events(name), false));
+        }
     });
     push(out, change, place)
+}
+
+/// Records read have the members of an address in small letters (`MailingAddress.city`), events do not.
+fn as_in_events(name: &str) -> CompactString {
+    match name.split_once('.') {
+        Some((compound, member)) if compound.ends_with("Address") => {
+            let mut letters = member.chars();
+            let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+            let member: CompactString = first.into_iter().chain(letters).collect();
+            format_compact!("{compound}.{member}")
+        }
+        _ => name.into(),
+    }
+}
+
+/// One line of the answer to `/deleted/`.
+fn deleted(
+    node: &Node<'_>,
+    place: &Place<'_>,
+    message: &Message<'_>,
+    out: &mut Vec<Item>,
+) -> Result<(), DecodeError> {
+    let id = node.get("id").and_then(Node::id).ok_or_else(|| {
+        DecodeError::new(Code::MissingId, place, "the deleted record has no `id`")
+    })?;
+    let mut change = RawChange::new(id, Class::Delete);
+    change.object = message.object.map(Into::into);
+    let stamp = instant::read(node.get("deletedDate"), &place.member("deletedDate"))?;
+    change.time = stamp.map(|(at, _)| at);
+    push(out, change, place)
+}
+
+/// One id of the answer to `/updated/`: something happened to that record.
+fn updated(
+    node: &Node<'_>,
+    place: &Place<'_>,
+    message: &Message<'_>,
+    out: &mut Vec<Item>,
+) -> Result<(), DecodeError> {
+    let id = node
+        .id()
+        .ok_or_else(|| DecodeError::new(Code::MissingId, place, "this is no record's id"))?;
+    let mut change = RawChange::new(id, Class::Gap);
+    change.object = message.object.map(Into::into);
+    push(out, change, place)
+}
+
+/// One line of the answer to a write says nothing about any record; only what the vendor refused is worth a
+/// person's look.
+fn acknowledged(body: &Node<'_>, place: &Place<'_>) -> Result<(), DecodeError> {
+    if body.get("success") != Some(&Node::Bool(false)) {
+        return Ok(());
+    }
+    let mut what = String::from("the vendor refused this item of a write");
+    let errors = body.get("errors").map_or(&[][..], Node::elements);
+    let codes = errors.iter().filter_map(|error| {
+        ["statusCode", "errorCode"]
+            .iter()
+            .find_map(|name| error.get(name).and_then(Node::text))
+    });
+    // The vendor's sentences can quote values; its codes cannot.
+    let plain = |code: &&str| code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    for code in codes.filter(plain).take(4) {
+        what.push_str(", ");
+        what.push_str(code.get(..60).unwrap_or(code));
+    }
+    Err(DecodeError::new(Code::VendorError, place, what))
 }

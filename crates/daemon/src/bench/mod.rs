@@ -205,6 +205,7 @@ impl<'r> Line<'r> {
                     key: None,
                     value: Some(message.text.as_bytes()),
                     object: Some(shape::object(format)),
+                    ..Message::default()
                 },
             )
             .map_err(|source| Failure::Decode {

@@ -168,9 +168,21 @@ fn open(
             key: message.key.as_deref(),
             value: message.payload.as_deref(),
             object: message.headers.text(header::OBJECT),
+            envelope: envelope(message),
         },
     )?;
     Ok(items)
+}
+
+/// What a CloudEvent in binary mode has in its headers.
+fn envelope(message: &Consumed) -> Option<connectors::Envelope<'_>> {
+    let text = |name: &str| message.headers.text(name);
+    text("ce_specversion").map(|_| connectors::Envelope {
+        id: text("ce_id"),
+        kind: text("ce_type"),
+        subject: text("ce_subject"),
+        time: text("ce_time"),
+    })
 }
 
 fn within(message: &Consumed, largest: u64) -> Result<(), Trouble> {
