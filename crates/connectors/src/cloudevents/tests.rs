@@ -5,7 +5,7 @@ use baton_core::{
 };
 
 use crate::{
-    Code,
+    Code, Envelope, Item, Message, decode,
     testing::{change, changes, items, refusal, value},
 };
 
@@ -101,4 +101,34 @@ fn events_without_readable_data_are_refused_alone() {
         .replace(r#"{"fields""#, r#"{"feilds""#);
     assert_eq!(refusal(Cloudevents, &wrong).code, Code::UnknownMember);
     assert_eq!(refusal(Cloudevents, &wrong).place, "at /data");
+}
+
+#[test]
+fn in_binary_mode_the_headers_give_what_the_data_leaves_out() {
+    let message = Message {
+        value: Some(br#"{"fields":{"city":"Paris"}}"#),
+        envelope: Some(Envelope {
+            id: Some("e1"),
+            kind: Some("com.example.contact.updated.v2"),
+            subject: Some("contact/003"),
+            time: Some("2026-11-22T08:19:27.5Z"),
+        }),
+        ..Message::default()
+    };
+    let whole = changes(Cloudevents, EVENT).into_iter().map(Item::Change);
+    assert_eq!(decode(Cloudevents, &message), Ok(whole.collect()));
+}
+
+#[test]
+fn a_slip_of_fields_is_not_taken_for_a_records_own_member() {
+    let data = |data: &str| EVENT.replace(r#"{"fields":{"city":"Paris"}}"#, data);
+    let record = change(Cloudevents, &data(r#"{"city":"Paris","title":null}"#));
+    assert_eq!(value(&record, "city"), Some(&Raw::text("Paris")));
+    assert_eq!(value(&record, "title"), Some(&Raw::Null));
+    for slip in [
+        r#"{"field":{"city":"Paris"}}"#,
+        r#"{"fields":{},"citty":1}"#,
+    ] {
+        assert_eq!(refusal(Cloudevents, &data(slip)).code, Code::UnknownMember);
+    }
 }
