@@ -3,6 +3,8 @@
 
 mod support;
 
+const GROUND: support::Ground = support::Ground::Embedded;
+
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -153,7 +155,7 @@ async fn clients_go_on_after_a_restart_on_the_same_port() {
     drop(log);
     let mut config = Config::new(dir.path());
     config.listen = addr;
-    let _log = Log::open(config).await.unwrap();
+    let _log = Broker::Embedded(Log::open(config).await.unwrap());
     assert_eq!(produce(&producer, "t", 0, "after").await, 1);
     // The connection's loss is told to the consumer as an error, which passes.
     let deadline = std::time::Instant::now() + PATIENCE;

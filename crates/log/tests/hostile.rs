@@ -3,6 +3,8 @@
 
 mod support;
 
+const GROUND: support::Ground = support::Ground::Embedded;
+
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -17,7 +19,7 @@ use proptest::test_runner::{Config as RunnerConfig, TestRunner};
 use support::raw::{Raw, batch, name};
 use support::*;
 
-fn still_serves(log: &Log) {
+fn still_serves(log: &Broker) {
     let mut raw = Raw::connect(log);
     let request = ApiVersionsRequest::default()
         .with_client_software_name(StrBytes::from_static_str("raw"))
@@ -112,7 +114,7 @@ async fn connections_beyond_the_limit_are_turned_away() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = Config::new(dir.path());
     config.limits.max_connections = 2;
-    let log = Log::open(config).await.unwrap();
+    let log = Broker::Embedded(Log::open(config).await.unwrap());
     let mut first = Raw::connect(&log);
     let request = ApiVersionsRequest::default();
     first.ask(&request, 0);
@@ -127,7 +129,7 @@ async fn a_reader_that_never_reads_is_dropped() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = Config::new(dir.path());
     config.limits.io_timeout = Duration::from_millis(300);
-    let log = Log::open(config).await.unwrap();
+    let log = Broker::Embedded(Log::open(config).await.unwrap());
     create(&log, "t", 1, &[]).await;
     let mut raw = Raw::connect(&log);
     let payload = "x".repeat(900_000);

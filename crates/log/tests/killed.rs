@@ -4,6 +4,8 @@
 
 mod support;
 
+const GROUND: support::Ground = support::Ground::Embedded;
+
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -33,7 +35,7 @@ async fn child() {
     if std::env::var(FSYNC).is_ok() {
         config.fsync = Fsync::Always;
     }
-    let log = Log::open(config).await.unwrap();
+    let log = Broker::Embedded(Log::open(config).await.unwrap());
     println!("\nlistening {}", log.addr());
     std::future::pending::<()>().await;
 }

@@ -44,7 +44,10 @@ impl Refused {
     fn code(&self) -> i16 {
         match self {
             Self::Batch(BatchError::Magic(_)) => ResponseError::UnsupportedForMessageFormat,
-            Self::Batch(BatchError::Count { .. }) => ResponseError::InvalidRecord,
+            // As Kafka has it: what holds no whole batch is no batch, rather than a damaged one.
+            Self::Batch(BatchError::Count { .. } | BatchError::Short) => {
+                ResponseError::InvalidRecord
+            }
             Self::Batch(_) => ResponseError::CorruptMessage,
             Self::TooLarge { .. } => ResponseError::MessageTooLarge,
             Self::Compression => ResponseError::UnsupportedCompressionType,

@@ -31,7 +31,7 @@ pub(super) fn code(error: &CatalogueError) -> i16 {
         CatalogueError::Exists => ResponseError::TopicAlreadyExists,
         CatalogueError::Unknown => ResponseError::UnknownTopicOrPartition,
         CatalogueError::Name => ResponseError::InvalidTopicException,
-        CatalogueError::Partitions(_) => ResponseError::InvalidPartitions,
+        CatalogueError::Partitions => ResponseError::InvalidPartitions,
         CatalogueError::TooMany(_) => ResponseError::PolicyViolation,
         CatalogueError::Replicas => ResponseError::InvalidReplicationFactor,
         CatalogueError::Setting(_) => ResponseError::InvalidConfig,

@@ -41,8 +41,8 @@ pub(crate) enum CatalogueError {
     Unknown,
     #[error("a topic's name has 1 to 249 letters, digits, dots, underscores or hyphens")]
     Name,
-    #[error("a topic has between 1 and {0} partitions, and never fewer than before")]
-    Partitions(usize),
+    #[error("a topic has at least 1 partition, and never fewer than before")]
+    Partitions,
     #[error("the log would have more than {0} partitions; raise max_partitions or delete topics")]
     TooMany(usize),
     #[error("this log keeps one replica; ask for a replication factor of 1 or -1")]
@@ -115,8 +115,8 @@ impl Catalogue {
         }
         let count = usize::try_from(partitions)
             .ok()
-            .filter(|n| (1..=self.max_partitions).contains(n))
-            .ok_or(CatalogueError::Partitions(self.max_partitions))?;
+            .filter(|n| *n > 0)
+            .ok_or(CatalogueError::Partitions)?;
         if self.count_partitions() + count > self.max_partitions {
             return Err(CatalogueError::TooMany(self.max_partitions));
         }
@@ -187,7 +187,7 @@ impl Catalogue {
         let count = usize::try_from(count)
             .ok()
             .filter(|n| *n > had)
-            .ok_or(CatalogueError::Partitions(self.max_partitions))?;
+            .ok_or(CatalogueError::Partitions)?;
         if self.count_partitions() - had + count > self.max_partitions {
             return Err(CatalogueError::TooMany(self.max_partitions));
         }

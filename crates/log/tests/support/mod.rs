@@ -1,6 +1,7 @@
 //! What the tests share: a log on a temporary folder and clients for it.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,12 +15,43 @@ use rdkafka::message::{Message, OwnedMessage};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Offset, TopicPartitionList};
 
+mod kafka;
 pub mod raw;
 
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Which log the tests of a crate are about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ground {
+    Embedded,
+    Kafka,
+}
+
+/// A log to talk to.
+pub enum Broker {
+    Embedded(Log),
+    Kafka(SocketAddr),
+}
+
+impl Broker {
+    pub fn addr(&self) -> SocketAddr {
+        match self {
+            Self::Embedded(log) => log.addr(),
+            Self::Kafka(addr) => *addr,
+        }
+    }
+
+    /// Stops an embedded log. Apache Kafka goes on: what is asked of a log after a restart holds without one, too.
+    pub async fn shutdown(self) -> Result<(), baton_log::Error> {
+        match self {
+            Self::Embedded(log) => log.shutdown().await,
+            Self::Kafka(_) => Ok(()),
+        }
+    }
+}
+
 pub struct Running {
-    pub log: Log,
+    pub log: Broker,
     pub dir: tempfile::TempDir,
 }
 
@@ -29,17 +61,23 @@ pub async fn start() -> Running {
     Running { log, dir }
 }
 
-pub async fn open(dir: &Path) -> Log {
-    Log::open(Config::new(dir)).await.unwrap()
+/// The log of a folder: with what was in it if it was opened before, else empty.
+pub async fn open(dir: &Path) -> Broker {
+    if crate::GROUND == Ground::Kafka
+        && let Some(addr) = kafka::broker(dir).await
+    {
+        return Broker::Kafka(addr);
+    }
+    Broker::Embedded(Log::open(Config::new(dir)).await.unwrap())
 }
 
-pub async fn open_always(dir: &Path) -> Log {
+pub async fn open_always(dir: &Path) -> Broker {
     let mut config = Config::new(dir);
     config.fsync = Fsync::Always;
-    Log::open(config).await.unwrap()
+    Broker::Embedded(Log::open(config).await.unwrap())
 }
 
-pub fn client(log: &Log) -> ClientConfig {
+pub fn client(log: &Broker) -> ClientConfig {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", log.addr().to_string())
@@ -48,7 +86,7 @@ pub fn client(log: &Log) -> ClientConfig {
     config
 }
 
-pub fn producer(log: &Log) -> FutureProducer {
+pub fn producer(log: &Broker) -> FutureProducer {
     client(log)
         .set("enable.idempotence", "true")
         .set("acks", "all")
@@ -57,11 +95,11 @@ pub fn producer(log: &Log) -> FutureProducer {
         .unwrap()
 }
 
-pub fn admin(log: &Log) -> AdminClient<DefaultClientContext> {
+pub fn admin(log: &Broker) -> AdminClient<DefaultClientContext> {
     client(log).create().unwrap()
 }
 
-pub fn group_consumer<C: rdkafka::config::FromClientConfig>(log: &Log, group: &str) -> C {
+pub fn group_consumer<C: rdkafka::config::FromClientConfig>(log: &Broker, group: &str) -> C {
     client(log)
         .set("group.id", group)
         .set("auto.offset.reset", "earliest")
@@ -73,7 +111,7 @@ pub fn group_consumer<C: rdkafka::config::FromClientConfig>(log: &Log, group: &s
         .unwrap()
 }
 
-pub async fn create(log: &Log, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
+pub async fn create(log: &Broker, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
     let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
     for (name, value) in settings {
         new = new.set(name, value);
@@ -119,7 +157,7 @@ pub fn poll(consumer: &BaseConsumer, count: usize) -> Vec<(i32, i64, String)> {
 
 /// All that is in a partition from an offset on, read without a group.
 pub fn read_from(
-    log: &Log,
+    log: &Broker,
     topic: &str,
     partition: i32,
     offset: Offset,

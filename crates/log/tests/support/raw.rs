@@ -3,7 +3,6 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use baton_log::Log;
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::indexmap::IndexMap;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
@@ -19,7 +18,7 @@ pub struct Raw {
 }
 
 impl Raw {
-    pub fn connect(log: &Log) -> Self {
+    pub fn connect(log: &super::Broker) -> Self {
         let socket = TcpStream::connect(log.addr()).unwrap();
         socket.set_read_timeout(Some(super::PATIENCE)).unwrap();
         Self { socket }

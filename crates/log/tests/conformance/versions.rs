@@ -1,9 +1,7 @@
 //! Every request is answered in every version that is offered, as older clients use them.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod support;
-
-use baton_log::Log;
+use crate::support::raw::{Raw, batch, name, produce_request};
+use crate::support::*;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::delete_records_request::{
     DeleteRecordsPartition, DeleteRecordsTopic,
@@ -26,8 +24,9 @@ use kafka_protocol::messages::offset_fetch_request::{
 };
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{Request, StrBytes};
-use support::raw::{Raw, batch, name, produce_request};
-use support::*;
+
+/// How long a log may take to make, change or delete topics, ms.
+const TIMEOUT_MS: i32 = 10_000;
 
 fn text(s: &str) -> StrBytes {
     StrBytes::from_string(s.to_owned())
@@ -38,7 +37,7 @@ fn group() -> GroupId {
 }
 
 /// Asks in every version that the log offers and shows each answer to `check`.
-fn each<R: Request>(log: &Log, build: impl Fn(i16) -> R, check: impl Fn(i16, &R::Response)) {
+fn each<R: Request>(log: &Broker, build: impl Fn(i16) -> R, check: impl Fn(i16, &R::Response)) {
     let mut raw = Raw::connect(log);
     let offered = raw.ask(&ApiVersionsRequest::default(), 0);
     let api = offered
@@ -49,7 +48,7 @@ fn each<R: Request>(log: &Log, build: impl Fn(i16) -> R, check: impl Fn(i16, &R:
     // Produce is offered from 0 for the sake of clients that only look, and served from 3.
     let min = api.min_version.max(R::VERSIONS.min);
     assert!(min <= api.max_version);
-    for version in min..=api.max_version {
+    for version in min..=api.max_version.min(R::VERSIONS.max) {
         check(version, &raw.ask(&build(version), version));
     }
 }
@@ -59,13 +58,6 @@ async fn records_are_written_found_and_read_in_every_version() {
     let running = start().await;
     let log = &running.log;
     create(log, "t", 1, &[]).await;
-    each(
-        log,
-        |_| produce_request("t", batch(-1, -1, -1, &["x"])),
-        |v, r: &ProduceResponse| {
-            assert_eq!(r.responses[0].partition_responses[0].error_code, 0, "{v}");
-        },
-    );
     let mut raw = Raw::connect(log);
     let asked = MetadataRequestTopic::default().with_name(Some(name("t")));
     let metadata = raw.ask(
@@ -73,6 +65,19 @@ async fn records_are_written_found_and_read_in_every_version() {
         12,
     );
     let id = metadata.topics[0].topic_id;
+    each(
+        log,
+        |v| {
+            let mut request = produce_request("t", batch(-1, -1, -1, &["x"]));
+            if v >= 13 {
+                request.topic_data[0].topic_id = id;
+            }
+            request
+        },
+        |v, r: &ProduceResponse| {
+            assert_eq!(r.responses[0].partition_responses[0].error_code, 0, "{v}");
+        },
+    );
     for partition in [0, 9] {
         each(
             log,
@@ -120,13 +125,15 @@ async fn records_are_written_found_and_read_in_every_version() {
         each(
             log,
             |_| {
-                DeleteRecordsRequest::default().with_topics(vec![
-                    DeleteRecordsTopic::default()
-                        .with_name(name("t"))
-                        .with_partitions(vec![
-                            DeleteRecordsPartition::default().with_partition_index(partition),
-                        ]),
-                ])
+                DeleteRecordsRequest::default()
+                    .with_timeout_ms(TIMEOUT_MS)
+                    .with_topics(vec![
+                        DeleteRecordsTopic::default()
+                            .with_name(name("t"))
+                            .with_partitions(vec![
+                                DeleteRecordsPartition::default().with_partition_index(partition),
+                            ]),
+                    ])
             },
             |v, r: &DeleteRecordsResponse| {
                 let answer = &r.topics[0].partitions[0];
@@ -168,7 +175,8 @@ async fn topics_are_managed_in_every_version() {
                 ])
             },
             |v, r: &DescribeConfigsResponse| {
-                assert_eq!(r.results[0].error_code != 0, topic == "unknown", "{v}");
+                let code = r.results[0].error_code;
+                assert_eq!(code != 0, topic == "unknown", "{v}: {code}");
             },
         );
         each(
@@ -202,11 +210,15 @@ async fn topics_are_managed_in_every_version() {
             |v| {
                 let asked = create_partitions_request::CreatePartitionsTopic::default()
                     .with_name(name(topic))
-                    .with_count(i32::from(v) + 2);
-                CreatePartitionsRequest::default().with_topics(vec![asked])
+                    .with_count(i32::from(v) + 2)
+                    .with_assignments(None);
+                CreatePartitionsRequest::default()
+                    .with_topics(vec![asked])
+                    .with_timeout_ms(TIMEOUT_MS)
             },
             |v, r: &CreatePartitionsResponse| {
-                assert_eq!(r.results[0].error_code != 0, topic == "unknown", "{v}");
+                let code = r.results[0].error_code;
+                assert_eq!(code != 0, topic == "unknown", "{v}: {code}");
             },
         );
     }
@@ -217,13 +229,15 @@ async fn topics_are_managed_in_every_version() {
                 let setting = CreatableTopicConfig::default()
                     .with_name(text("retention.ms"))
                     .with_value(Some(text("1000")));
-                CreateTopicsRequest::default().with_topics(vec![
-                    CreatableTopic::default()
-                        .with_name(name(&format!("v{v}")))
-                        .with_num_partitions(partitions)
-                        .with_replication_factor(1)
-                        .with_configs(vec![setting]),
-                ])
+                CreateTopicsRequest::default()
+                    .with_timeout_ms(TIMEOUT_MS)
+                    .with_topics(vec![
+                        CreatableTopic::default()
+                            .with_name(name(&format!("v{v}")))
+                            .with_num_partitions(partitions)
+                            .with_replication_factor(1)
+                            .with_configs(vec![setting]),
+                    ])
             },
             |v, r: &CreateTopicsResponse| {
                 assert_eq!(r.topics[0].error_code != 0, partitions == 0, "{v}");
@@ -238,9 +252,13 @@ async fn topics_are_managed_in_every_version() {
                 let topic = format!("{prefix}{}", v + 1);
                 if v >= 6 {
                     let asked = DeleteTopicState::default().with_name(Some(name(&topic)));
-                    DeleteTopicsRequest::default().with_topics(vec![asked])
+                    DeleteTopicsRequest::default()
+                        .with_timeout_ms(TIMEOUT_MS)
+                        .with_topics(vec![asked])
                 } else {
-                    DeleteTopicsRequest::default().with_topic_names(vec![name(&topic)])
+                    DeleteTopicsRequest::default()
+                        .with_timeout_ms(TIMEOUT_MS)
+                        .with_topic_names(vec![name(&topic)])
                 }
             },
             |v, r: &DeleteTopicsResponse| {
@@ -255,7 +273,11 @@ async fn topics_are_managed_in_every_version() {
     );
     each(
         log,
-        |_| ApiVersionsRequest::default(),
+        |_| {
+            ApiVersionsRequest::default()
+                .with_client_software_name(text("raw"))
+                .with_client_software_version(text("1"))
+        },
         |v, r: &ApiVersionsResponse| assert_eq!(r.error_code, 0, "{v}"),
     );
 }
@@ -308,7 +330,12 @@ async fn groups_are_served_in_every_version() {
     }
     each(
         log,
-        |_| SyncGroupRequest::default().with_group_id(group()),
+        |_| {
+            SyncGroupRequest::default()
+                .with_group_id(group())
+                .with_protocol_type(Some(text("consumer")))
+                .with_protocol_name(Some(text("range")))
+        },
         |v, r: &SyncGroupResponse| assert_eq!(r.error_code, 25, "{v}"),
     );
     each(
@@ -391,8 +418,12 @@ async fn groups_are_served_in_every_version() {
         log,
         |_| DescribeGroupsRequest::default().with_groups(vec![group(), GroupId(text("none"))]),
         |v, r: &DescribeGroupsResponse| {
-            assert_eq!(r.groups[0].group_state.as_str(), "Empty", "{v}");
-            assert_eq!(r.groups[1].group_state.as_str(), "Dead", "{v}");
+            let state = |id: GroupId| {
+                let found = r.groups.iter().find(|g| g.group_id == id);
+                found.unwrap().group_state.to_string()
+            };
+            assert_eq!(state(group()), "Empty", "{v}");
+            assert_eq!(state(GroupId(text("none"))), "Dead", "{v}");
         },
     );
     each(
@@ -411,7 +442,10 @@ async fn groups_are_served_in_every_version() {
     each(
         log,
         |_| DeleteGroupsRequest::default().with_groups_names(vec![group()]),
-        // Its last offset is gone, and the group with it.
-        |v, r: &DeleteGroupsResponse| assert_eq!(r.results[0].error_code, 69, "{v}"),
+        // Its last offset is gone: some logs keep such a group for a while, so the first time may find it.
+        |v, r: &DeleteGroupsResponse| {
+            let code = r.results[0].error_code;
+            assert!(code == 69 || code == 0 && v == 0, "{v}: {code}");
+        },
     );
 }

@@ -1,12 +1,10 @@
 //! Consumer groups through librdkafka.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-mod support;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use baton_log::Log;
+use crate::support::raw::{Raw, name};
+use crate::support::*;
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
@@ -16,10 +14,8 @@ use kafka_protocol::protocol::StrBytes;
 use rdkafka::admin::AdminOptions;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
-use support::raw::{Raw, name};
-use support::*;
 
-fn member(log: &Log, group: &str, strategy: &str, instance: Option<&str>) -> BaseConsumer {
+fn member(log: &Broker, group: &str, strategy: &str, instance: Option<&str>) -> BaseConsumer {
     let mut config = client(log);
     config
         .set("group.id", group)
@@ -203,7 +199,7 @@ async fn groups_are_listed_and_deleted_once_they_are_empty() {
 }
 
 /// The generation, as a commit with a wrong one cannot tell it, is asked by trying.
-async fn generation(log: &Log, group: &str) -> i32 {
+async fn generation(log: &Broker, group: &str) -> i32 {
     use kafka_protocol::messages::HeartbeatRequest;
     let probe: BaseConsumer = client(log).create().unwrap();
     let groups = probe.fetch_group_list(Some(group), PATIENCE).unwrap();
@@ -220,7 +216,7 @@ async fn generation(log: &Log, group: &str) -> i32 {
         .unwrap()
 }
 
-async fn silent_member(log: &Log, group: &str) -> Raw {
+async fn silent_member(log: &Broker, group: &str) -> Raw {
     use kafka_protocol::messages::JoinGroupRequest;
     use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
     let mut raw = Raw::connect(log);
