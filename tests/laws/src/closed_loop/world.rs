@@ -296,6 +296,7 @@ impl World {
             key: None,
             value: Some(payload),
             object: Some("contact"),
+            envelope: None,
         };
         let items = decode(Format::Baton, &message)
             .map_err(|e| Box::new(Fault::Unreadable(format!("{e:?}"))))?;
