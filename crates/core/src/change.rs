@@ -300,7 +300,7 @@ pub struct Verdicts {
     pub entity: Option<EntityId>,
     /// The vendor's time lay more than the allowance after arrival and was set to arrival.
     pub clamped: bool,
-    /// Fields that are older than the horizon and were observed before: ledger only.
+    /// Fields that are older than the horizon and of which something as new or newer was observed: ledger only.
     pub beyond: Vec<Name>,
     /// Numbers of the record's intents that its values may be echoes of.
     pub may_match: Vec<u32>,

@@ -40,12 +40,21 @@ fn verdicts_in(state: &State, change: &mut Change, rules: &Rules) {
         .max(state.sealed_before);
     let history = state.histories.get(&change.record);
     if change.time.is_timed() && change.time < horizon {
-        let observed = |field: &Name| history.is_some_and(|h| h.fields.contains_key(field));
+        // Where it would stand last, nothing that was folded is altered by it: a backlog in its order is heard, however
+        // late it comes (decision older-than-the-horizon).
+        let quantum = rules.timing.quantum;
+        let known_later = |field: &Name| {
+            let last = history.and_then(|h| Some((h, h.fields.get(field)?.obs.last()?)));
+            last.is_some_and(|(h, obs)| {
+                let event = h.events.get(obs.event as usize);
+                event.is_none_or(|e| e.time.floor(quantum) >= change.time.floor(quantum))
+            })
+        };
         change.verdicts.beyond = change
             .fields
             .iter()
             .map(|f| f.field)
-            .filter(|f| observed(f))
+            .filter(|f| known_later(f))
             .collect();
     }
     if change.origin != Origin::Other

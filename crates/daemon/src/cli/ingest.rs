@@ -22,7 +22,7 @@ use tokio::{
 use super::{LogHandle, Place, Workspace, key, output, status};
 use crate::{
     daemon::RunReport,
-    engine::{Tally, header},
+    engine::{Engine, Tally, header},
     kafka::{Outgoing, Publisher, Reader},
 };
 
@@ -85,7 +85,7 @@ pub async fn run(place: &Place, args: Args) -> anyhow::Result<ExitCode> {
     let published = load.publish(&publisher, &files).await;
     let settled = match published {
         Err(error) => Err(error),
-        Ok(published) if log.is_own() => settle_here(&workspace, &log, &publisher, &run)
+        Ok(published) if log.is_own() => settle_here(&workspace, &log, &publisher, &load)
             .await
             .map(|tally| (published, Some(tally))),
         Ok(published) if args.wait => wait(&workspace, log.admin, &topic, &run, published)
@@ -197,7 +197,7 @@ async fn settle_here(
     workspace: &Workspace,
     log: &LogHandle,
     publisher: &Publisher,
-    run: &str,
+    load: &Load<'_>,
 ) -> anyhow::Result<Tally> {
     let engine = workspace.engine(workspace.store().await?).await?;
     engine.note_start().await?;
@@ -215,6 +215,9 @@ async fn settle_here(
         .drain_in_portions(&mut reader, &ends, PORTION)
         .await?;
     engine.fire_timers().await?;
+    if load.args.wait {
+        let_settle(&engine).await?;
+    }
     engine.relay_all(publisher).await?;
     engine.store.close().await;
     if let Some((topic, partition, offset)) = report.stopped.first() {
@@ -223,7 +226,31 @@ async fn settle_here(
              `baton dead-letters list` tells why"
         );
     }
-    Ok(engine.tally(run))
+    Ok(engine.tally(load.run))
+}
+
+/// Waits for what rests a moment before it is written (`timing.tuple_settle`). Cleared values wait longer, for their
+/// mass-clear window; whoever runs the engine next decides them, and that is told instead of waited for.
+async fn let_settle(engine: &Engine) -> anyhow::Result<()> {
+    let active = engine.active();
+    let begun = engine.clock.now();
+    let patience = begun.plus(active.rules.timing.tuple_settle);
+    while let Some(due) = engine.store.next_due().await? {
+        if due > patience {
+            let decided = begun.plus(active.rules.mass_clear.window);
+            if due <= decided {
+                eprintln!(
+                    "What was cleared waits until {due} (`mass_clear.window`); the daemon, or the next `baton ingest`, \
+                     decides it then."
+                );
+            }
+            break;
+        }
+        let wait = due.since(engine.clock.now()).max(0).unsigned_abs();
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        engine.fire_timers().await?;
+    }
+    Ok(())
 }
 
 /// Waits until the daemon has settled everything.

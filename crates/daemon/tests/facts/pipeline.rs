@@ -59,6 +59,40 @@ async fn the_order_within_a_batch_does_not_matter() {
 }
 
 #[tokio::test]
+async fn a_backlog_older_than_the_horizon_is_heard_in_its_order_and_never_against_something_newer()
+{
+    let (store, _kept) = crate::backing().await;
+    let engine = engine_on(store, active(&RULES.replace("7300d", "30d"))).await;
+    let day = 86_400;
+    let title = |days: i64, title: &str| {
+        let fields = format!(r#""email":"ann@example.com","title":"{title}""#);
+        contact("c1", -days * day, &fields)
+    };
+    let told = [
+        (title(45, "Buyer"), Outcome::Applied, "Buyer"),
+        (
+            title(40, "Head of purchasing"),
+            Outcome::Applied,
+            "Head of purchasing",
+        ),
+        (
+            title(42, "Buyer, North"),
+            Outcome::Late,
+            "Head of purchasing",
+        ),
+        (title(40, "Somebody"), Outcome::Late, "Head of purchasing"),
+        (title(1, "CPO"), Outcome::Applied, "CPO"),
+        (title(35, "Chief buyer"), Outcome::Late, "CPO"),
+    ];
+    for (offset, (change, outcome, stands)) in (0..).zip(told) {
+        let outcomes = settle(&engine, vec![message("crm", offset, &change)]).await;
+        assert_eq!(outcomes, [(outcome, 1)], "{change}");
+        let golden = golden(&engine, "crm:contact:c1", "title").await;
+        assert_eq!(golden, Value::text(stands), "{change}");
+    }
+}
+
+#[tokio::test]
 async fn a_poison_message_is_dead_lettered_and_its_neighbours_are_settled() {
     let (engine, _folder) = engine().await;
     let good = |id: &str| contact(id, 0, &format!(r#""email":"{id}@example.com""#));
