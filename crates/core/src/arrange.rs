@@ -1,6 +1,6 @@
 //! What stands last in a quantum, where neither sequence nor time tells (decision 0001).
 
-use crate::echo::Echoes;
+use crate::echo::{Echoes, stands_beside};
 use crate::order::{BLANK, Place, Seat};
 use crate::{change::Origin, value::Value};
 
@@ -23,20 +23,230 @@ pub(crate) fn arrange(seats: &mut [Seat<'_>], echoes: Option<&Echoes<'_>>) {
 fn arrange_quantum(seats: &mut [Seat<'_>], from: usize, end: usize, echoes: Option<&Echoes<'_>>) {
     let group = &seats[from..end];
     let Some(first) = group.first() else { return };
-    let sequenced = |s: &Seat<'_>| s.sealed || (s.rho.seq != 0 && !s.is_read_back());
-    if !first.rho.floored.is_timed()
-        || group.iter().any(sequenced)
-        || group.iter().all(|s| s.value == first.value)
-    {
+    if group.len() < 2 || !first.rho.floored.is_timed() || group.iter().any(|s| s.sealed) {
         return;
     }
-    let before = seats[..from]
+    if group.iter().any(|s| s.rho.seq != 0 && !s.is_read_back()) {
+        seat_readings(&mut seats[from..end]);
+        return;
+    }
+    let mut told = group.iter().filter(|s| is_told(s));
+    let moment = told.next().map(|s| s.rho.time);
+    if told.all(|s| Some(s.rho.time) == moment) {
+        let order = order_of(seats, from, end, Span::Quantum, echoes);
+        for (seat, (place, run)) in seats[from..end].iter_mut().zip(order) {
+            (seat.rho.place, seat.rho.run) = (place, run);
+        }
+        seats[from..end].sort_by_key(|s| s.rho);
+    } else {
+        arrange_by_time(seats, from, end, echoes);
+    }
+}
+
+/// What is being arranged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Span {
+    /// A quantum whose statements all bear one time.
+    Quantum,
+    /// A quantum whose statements bear exact times.
+    Times,
+    /// One exact time of such a quantum.
+    Moment,
+}
+
+/// A vendor's statement about what happened, as against a reading or a write that no event shows.
+fn is_told(seat: &Seat<'_>) -> bool {
+    seat.event.is_some() && !seat.is_read_back()
+}
+
+/// Exact times order what they can; what shares one of them is arranged as a quantum of its own.
+fn arrange_by_time(seats: &mut [Seat<'_>], from: usize, end: usize, echoes: Option<&Echoes<'_>>) {
+    let last = stands_last(seats, from, end, Span::Times, echoes);
+    let told = seats[from..end].iter().filter(|s| is_told(s));
+    let newest = told.map(|s| s.rho.time).max();
+    for (at, seat) in seats.iter_mut().enumerate().take(end).skip(from) {
+        seat.rho.run = 0;
+        seat.rho.place = if last.read == Some(at) {
+            Place::Read
+        } else if seat.event.is_none() && last.known && seat.value == last.value {
+            Place::Last
+        } else if seat.event.is_none() && last.known && Some(seat.rho.time) >= newest {
+            // A write of Baton's own, known to have come before what stands there.
+            Place::First
+        } else {
+            Place::Usual
+        };
+    }
+    seats[from..end].sort_by_key(|s| s.rho);
+    let mut at = from;
+    while at < end {
+        let of = |s: &Seat<'_>| (s.rho.place, s.rho.time);
+        let moment = of(&seats[at]);
+        let count = seats[at..end]
+            .iter()
+            .take_while(|s| of(s) == moment)
+            .count();
+        if count > 1 && moment.0 == Place::Usual {
+            let order = order_of(seats, at, at + count, Span::Moment, echoes);
+            for (seat, among) in seats[at..at + count].iter_mut().zip(order) {
+                seat.rho.among = among;
+            }
+            seats[at..at + count].sort_by_key(|s| s.rho);
+        }
+        at += count;
+    }
+}
+
+/// A sequence orders what happened. A reading is the last word on all but what is later than the version it read.
+fn seat_readings(group: &mut [Seat<'_>]) {
+    let behind: Vec<Option<u64>> = group
+        .iter()
+        .map(|reading| {
+            if !reading.is_read_back() {
+                return None;
+            }
+            let told = || group.iter().filter(|s| is_told(s));
+            let seen = told().filter(|s| s.rho.time <= reading.rho.time);
+            let behind = seen.map(|s| s.rho.seq).max().unwrap_or(0);
+            let newest = told().map(|s| s.rho.seq).max();
+            (newest > Some(behind)).then_some(behind)
+        })
+        .collect();
+    for (seat, behind) in group.iter_mut().zip(behind) {
+        if let Some(behind) = behind {
+            seat.rho.place = Place::Usual;
+            seat.rho.seq = behind;
+        }
+    }
+    group.sort_by_key(|s| s.rho);
+}
+
+/// Where each of the seats of one moment belongs.
+fn order_of(
+    seats: &[Seat<'_>],
+    from: usize,
+    end: usize,
+    span: Span,
+    echoes: Option<&Echoes<'_>>,
+) -> Vec<(Place, u32)> {
+    let group = &seats[from..end];
+    let who: Vec<Who> = group.iter().map(|s| whose(s, echoes)).collect();
+    let differ = group.iter().any(|s| s.value != group[0].value);
+    if !differ {
+        let place = |s: &Seat<'_>| {
+            if s.is_read_back() {
+                Place::Read
+            } else {
+                Place::Usual
+            }
+        };
+        return group
+            .iter()
+            .zip(&who)
+            .map(|(s, who)| (place(s), who.kind()))
+            .collect();
+    }
+    let before = stood_before(seats, from);
+    let last = stands_last(seats, from, end, span, echoes);
+    // The value came back within the moment, and a write of Baton's own accounts for that.
+    let brought_back = last.known
+        && last.value == before
+        && group
+            .iter()
+            .zip(&who)
+            .any(|(s, who)| s.value == before && *who == Who::Baton);
+    let mut order: Vec<(Place, u32)> = group
+        .iter()
+        .zip(&who)
+        .enumerate()
+        .map(|(at, (seat, who))| {
+            let restates = is_told(seat) && seat.is_whole() && seat.value == before;
+            let place = if last.read == Some(from + at) {
+                Place::Read
+            } else if restates && brought_back && *who != Who::Baton {
+                Place::First
+            } else if last.known && seat.value == last.value {
+                Place::Last
+            } else if restates {
+                Place::First
+            } else {
+                Place::Usual
+            };
+            (place, who.kind())
+        })
+        .collect();
+    gather_runs(group, &mut order);
+    order
+}
+
+/// Who brought a value, by the statement that shows it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Who {
+    /// Baton's own write.
+    Baton,
+    /// Somebody else said that they changed it.
+    Entered,
+    /// A whole record of somebody who may have changed something else.
+    Shown,
+    /// The tagged event of a write that did not touch the field.
+    Beside,
+}
+
+/// How many kinds of statement share one run.
+const KINDS: u32 = 3;
+
+impl Who {
+    /// Of equal values of one moment those that were written or entered come before those that are merely shown, and
+    /// what stands beside a write comes last.
+    const fn kind(self) -> u32 {
+        match self {
+            Self::Baton | Self::Entered => 0,
+            Self::Shown => 1,
+            Self::Beside => 2,
+        }
+    }
+}
+
+fn whose(seat: &Seat<'_>, echoes: Option<&Echoes<'_>>) -> Who {
+    let Some(event) = seat.event else {
+        return Who::Baton;
+    };
+    if event.origin == Origin::Ours {
+        if stands_beside(event, echoes) {
+            Who::Beside
+        } else {
+            Who::Baton
+        }
+    } else if !event.read_back && echoes.is_some_and(|e| e.shows_a_write(seat, event)) {
+        Who::Baton
+    } else if event.delta {
+        Who::Entered
+    } else {
+        Who::Shown
+    }
+}
+
+/// The value that stood before `from`; blank if nothing did.
+fn stood_before<'a>(seats: &[Seat<'a>], from: usize) -> &'a Value {
+    seats[..from]
         .iter()
         .rfind(|s| !s.seen.claims_nothing())
-        .map_or(&BLANK, |s| s.value);
+        .map_or(&BLANK, |s| s.value)
+}
+
+/// What was found to stand last among the seats, and by what.
+fn stands_last<'a>(
+    seats: &[Seat<'a>],
+    from: usize,
+    end: usize,
+    span: Span,
+    echoes: Option<&Echoes<'_>>,
+) -> Found<'a> {
+    let group = &seats[from..end];
+    let before = stood_before(seats, from);
     let newest = group
         .iter()
-        .filter(|s| s.event.is_some() && !s.is_read_back())
+        .filter(|s| is_told(s))
         .map(|s| s.rho.time)
         .max();
     // A reading of an older version than the newest event speaks of the past.
@@ -44,20 +254,15 @@ fn arrange_quantum(seats: &mut [Seat<'_>], from: usize, end: usize, echoes: Opti
         .iter()
         .rposition(|s| s.is_read_back() && newest.is_none_or(|newest| s.rho.time >= newest))
         .filter(|read| {
-            // One that shows what stood before the quantum says nothing of what came in after it.
+            // One that shows what stood before says nothing of what came in after it.
             let reading = &group[*read];
             reading.value != before
                 || group
                     .iter()
                     .all(|s| s.value == before || s.rho.position <= reading.rho.position)
         });
-    let mut told = group
-        .iter()
-        .filter(|s| s.event.is_some() && !s.is_read_back());
-    let moment = told.next().map(|s| s.rho.time);
-    // Exact times order what they can.
-    let one_moment = told.all(|s| Some(s.rho.time) == moment);
-    let next = shown_next(seats, from, end, echoes).filter(|s| one_moment || s.is_read_back());
+    let next = shown_next(seats, from, end, span, echoes)
+        .filter(|s| span != Span::Times || s.is_read_back());
     // What came in after the reading was answered may be news to it.
     let since = |value: &Value, read: usize| {
         let answered = group[read].rho.position;
@@ -65,87 +270,49 @@ fn arrange_quantum(seats: &mut [Seat<'_>], from: usize, end: usize, echoes: Opti
             .iter()
             .any(|s| s.value == value && s.rho.position > answered)
     };
-    let last = match (read, next) {
+    match (read, next) {
         (Some(read), Some(next)) if since(next.value, read) => Found {
             value: next.value,
             read: None,
+            known: true,
         },
         (Some(read), _) => Found {
             value: group[read].value,
             read: Some(from + read),
+            known: true,
         },
         (None, Some(next)) => Found {
             value: next.value,
             read: None,
+            known: true,
         },
         (None, None) => Found {
             value: &BLANK,
             read: None,
+            known: false,
         },
-    };
-    let known = read.is_some() || next.is_some();
-    let ours = |seat: &Seat<'_>| {
-        seat.event.is_none_or(|event| {
-            event.origin == Origin::Ours
-                || !event.read_back && echoes.is_some_and(|e| e.shows_a_write(seat, event))
-        })
-    };
-    // The value came back within the quantum, and a write of Baton's own accounts for that.
-    let brought_back =
-        known && last.value == before && group.iter().any(|s| s.value == before && ours(s));
-    let ours: Vec<bool> = group.iter().map(ours).collect();
-    for (at, seat) in seats.iter_mut().enumerate().take(end).skip(from) {
-        let told = seat.event.is_some() && !seat.is_read_back();
-        let ours = ours[at - from];
-        let restates = one_moment && told && seat.is_whole() && seat.value == before;
-        // Of equal values the write comes before those who merely show it.
-        seat.rho.run = u32::from(!ours);
-        seat.rho.place = if last.read == Some(at) {
-            Place::Read
-        } else if !one_moment && seat.event.is_some() {
-            Place::Usual
-        } else if !one_moment && known && seat.value != last.value {
-            // A write of Baton's own, known to have come before what stands there.
-            Place::First
-        } else if restates && brought_back && !ours {
-            Place::First
-        } else if known && seat.value == last.value {
-            Place::Last
-        } else if restates {
-            Place::First
-        } else {
-            Place::Usual
-        };
-        if !one_moment {
-            seat.rho.run = 0;
-        }
     }
-    if one_moment {
-        gather_runs(&mut seats[from..end]);
-    }
-    seats[from..end].sort_by_key(|s| s.rho);
 }
 
 /// Equal values of one moment stand together, where the first of them came in: the fewest changes that explain what
 /// was seen.
-fn gather_runs(group: &mut [Seat<'_>]) {
+fn gather_runs(group: &[Seat<'_>], order: &mut [(Place, u32)]) {
     let mut run = 0;
     for at in 0..group.len() {
-        if group[at].rho.place != Place::Usual {
+        if order[at].0 != Place::Usual {
             continue;
         }
-        let first = group[..at]
-            .iter()
-            .find(|s| s.value == group[at].value && s.rho.place == Place::Usual);
-        // Two for each run: the write, and those who merely show it.
-        let shows = group[at].rho.run % 2;
-        group[at].rho.run = shows
+        let first =
+            (0..at).find(|b| order[*b].0 == Place::Usual && group[*b].value == group[at].value);
+        // One for each kind of statement.
+        let kind = order[at].1 % KINDS;
+        order[at].1 = kind
             + first.map_or_else(
                 || {
-                    run += 2;
+                    run += KINDS;
                     run
                 },
-                |s| s.rho.run - s.rho.run % 2,
+                |first| order[first].1 - order[first].1 % KINDS,
             );
     }
 }
@@ -154,25 +321,31 @@ fn gather_runs(group: &mut [Seat<'_>]) {
 struct Found<'a> {
     value: &'a Value,
     read: Option<usize>,
+    /// Whether anything was found.
+    known: bool,
 }
 
-/// The next statement about the record as a whole that shows one of the quantum's values, if nothing but that
-/// statement can have brought it there: a write of Baton's own in between tells nothing of what was before it.
+/// The next statement about the record as a whole that shows one of these values, if nothing but that statement can
+/// have brought it there: a write of Baton's own in between tells nothing of what was before it.
 fn shown_next<'s, 'a>(
     seats: &'s [Seat<'a>],
     from: usize,
     end: usize,
+    span: Span,
     echoes: Option<&Echoes<'_>>,
 ) -> Option<&'s Seat<'a>> {
-    let floored = seats.get(end)?.rho.floored;
-    let count = seats[end..]
-        .iter()
-        .take_while(|s| s.rho.floored == floored)
-        .count();
-    let next = &seats[end..end + count];
+    let next = seats.get(end)?;
+    let (own, following) = (&seats[from], &seats[end..]);
+    let together = |s: &&Seat<'_>| {
+        s.rho.floored == next.rho.floored
+            && (next.rho.floored != own.rho.floored || s.rho.time == next.rho.time)
+    };
+    let next = &following[..following.iter().take_while(together).count()];
+    // Where times are exact they tell what came between.
+    let after = (span == Span::Moment).then_some(own.rho.time);
     next.iter()
         .filter(|s| s.is_whole() && (s.is_read_back() || !s.seen.claims_nothing()))
         .filter(|s| !next.iter().any(|o| o.event.is_none() && o.value == s.value))
-        .filter(|s| !echoes.is_some_and(|e| e.may_be_echo(s, seats[from].rho.floored)))
+        .filter(|s| !echoes.is_some_and(|e| e.may_be_echo(s, own.rho.floored, after)))
         .find(|s| seats[from..end].iter().any(|own| own.value == s.value))
 }

@@ -12,7 +12,26 @@ use crate::{
 
 /// Which run of equal values each intent explains: one of the value as it was written and one of its rendering.
 #[derive(Default)]
-pub(crate) struct Explained(Vec<(u32, Kind, usize)>);
+pub(crate) struct Explained {
+    runs: Vec<Explains>,
+    /// The seat that is being looked at.
+    pub(crate) seat: usize,
+}
+
+/// One intent explains one run.
+struct Explains {
+    intent: u32,
+    kind: Kind,
+    run: usize,
+    /// The first seat of it.
+    seat: usize,
+}
+
+/// Whether an event tagged ours only shows what stood beside the write: the field is none of those that its write may
+/// have touched.
+pub(crate) fn stands_beside(event: &Event, echoes: Option<&Echoes<'_>>) -> bool {
+    !event.delta && !event.may_match.is_empty() && !echoes.is_some_and(|e| e.wrote(event))
+}
 
 /// What an event tagged ours shows of a field.
 pub(crate) enum Tagged<'a> {
@@ -35,14 +54,17 @@ enum Kind {
 impl Explained {
     /// Whether the intent explains this run, or can from now on.
     fn takes(&mut self, intent: u32, kind: Kind, run: usize) -> bool {
-        match self
-            .0
-            .iter()
-            .find(|(number, of, _)| (*number, *of) == (intent, kind))
-        {
-            Some((_, _, explained)) => *explained == run,
+        let of = |e: &&Explains| (e.intent, e.kind) == (intent, kind);
+        match self.runs.iter().find(of) {
+            Some(explains) => explains.run == run,
             None => {
-                self.0.push((intent, kind, run));
+                let seat = self.seat;
+                self.runs.push(Explains {
+                    intent,
+                    kind,
+                    run,
+                    seat,
+                });
                 true
             }
         }
@@ -78,12 +100,20 @@ impl<'a> Echoes<'a> {
             };
             let restated = seats.iter().any(|s| {
                 s.event.is_some_and(|e| {
+                    if self.stood_already(intent, written, s, e) {
+                        return true;
+                    }
                     e.may_match.contains(&intent.number)
                         && self.echo_of(intent, s, e).is_some()
                         && !self.is_before(intent, e)
+                        && self.in_its_place(intent, e)
                 })
             });
-            if restated || shown.0.iter().any(|(number, ..)| *number == intent.number) {
+            let explains = |e: &Explains| {
+                let event = walked.get(e.seat).and_then(|s| s.event);
+                e.intent == intent.number && event.is_some_and(|e| self.in_its_place(intent, e))
+            };
+            if restated || shown.runs.iter().any(explains) {
                 continue;
             }
             let time = intent.stamp.unwrap_or(answered.arrival);
@@ -94,6 +124,7 @@ impl<'a> Echoes<'a> {
                     run: 0,
                     seq: 0,
                     time,
+                    among: (Place::Usual, 0),
                     position: answered,
                     own: true,
                     event: intent.command,
@@ -152,6 +183,18 @@ impl<'a> Echoes<'a> {
             .filter(|i| event.may_match.contains(&i.number) && i.end != IntentEnd::Refused)
     }
 
+    /// Whether some write that this event may show touched the field.
+    fn wrote(&self, event: &Event) -> bool {
+        self.told_by(event)
+            .any(|i| i.fields.get(&self.field).is_some_and(|w| !w.refused))
+    }
+
+    /// The writes that a tagged event may be the news of. What others left stands beside, in the same record.
+    fn told_by<'e>(&self, event: &'e Event) -> impl Iterator<Item = &'a Intent> + use<'a, 'e, '_> {
+        self.intents(event)
+            .filter(|intent| self.timely(intent, event, 0))
+    }
+
     /// Which write an event tagged ours shows. Whole records also show what stood beside it.
     pub(crate) fn tagged(
         &self,
@@ -169,26 +212,29 @@ impl<'a> Echoes<'a> {
                 .map(|w| &w.value)
         };
         // The value as it was written says more than a likeness.
-        let exact = self.intents(event).find(|intent| {
+        let exact = self.told_by(event).find(|intent| {
             written(intent) == Some(seat.value)
                 && explained.takes(intent.number, Kind::Written, run)
         });
         if let Some(value) = exact.and_then(written) {
             return Tagged::By(value);
         }
-        let mut touched = false;
+        // What it shows may also be the rendering of an earlier write.
         for intent in self.intents(event) {
             let Some(fields) = intent.fields.get(&self.field).filter(|w| !w.refused) else {
                 continue;
             };
-            touched = true;
             let likely = self.is_known_rendering(intent, fields, seat.value)
                 || is_variant(&fields.value, seat.value)
                 || (differs && event.delta && self.timely(intent, event, 0));
-            if likely && explained.takes(intent.number, Kind::Rendering, run) {
+            if likely
+                && fields.value != *seat.value
+                && explained.takes(intent.number, Kind::Rendering, run)
+            {
                 return Tagged::By(&fields.value);
             }
         }
+        let touched = self.wrote(event);
         if touched || event.delta || event.may_match.is_empty() {
             Tagged::Unknown
         } else {
@@ -226,11 +272,18 @@ impl<'a> Echoes<'a> {
     }
 
     /// Whether some write after this quantum may have brought the value that is shown.
-    pub(crate) fn may_be_echo(&self, seat: &Seat<'_>, after: Millis) -> bool {
+    /// `exactly`: where times are exact, after this one.
+    pub(crate) fn may_be_echo(
+        &self,
+        seat: &Seat<'_>,
+        after: Millis,
+        exactly: Option<Millis>,
+    ) -> bool {
         let quantum = self.rules.timing.quantum;
         seat.event.is_some_and(|event| {
             self.intents(event).any(|intent| {
-                let written = intent.stamp.unwrap_or(intent.sent).floor(quantum) > after;
+                let time = intent.stamp.unwrap_or(intent.sent);
+                let written = exactly.map_or_else(|| time.floor(quantum) > after, |at| time > at);
                 written
                     && (self.echo_of(intent, seat, event).is_some()
                         || event.origin == Origin::Ours
@@ -265,6 +318,31 @@ impl<'a> Echoes<'a> {
             && intent
                 .answered
                 .is_none_or(|end| event.time <= end.arrival.plus(margin + after))
+    }
+
+    /// Whether the write changed nothing: it was answered with the stamp of a version that was known before it was sent
+    /// and shows its value, or what the target makes of it.
+    fn stood_already(
+        &self,
+        intent: &Intent,
+        written: &Written,
+        seat: &Seat<'_>,
+        event: &Event,
+    ) -> bool {
+        intent.stamp == Some(event.time)
+            && event.position.arrival <= intent.sent
+            && (*seat.value == written.value
+                || self.is_known_rendering(intent, written, seat.value)
+                || is_variant(&written.value, seat.value))
+    }
+
+    /// Whether the event can stand for the write in its place: a write has the vendor's own stamp, where that is known,
+    /// whatever shows its value later.
+    fn in_its_place(&self, intent: &Intent, event: &Event) -> bool {
+        let quantum = self.rules.timing.quantum;
+        intent
+            .stamp
+            .is_none_or(|stamp| event.time.floor(quantum) <= stamp.floor(quantum))
     }
 
     /// Whether the event lies before the quantum in which the write was sent.

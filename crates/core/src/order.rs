@@ -1,7 +1,7 @@
 //! ρ, the order at one record and field, and the seats of observations in it.
 
 use crate::arrange::arrange;
-use crate::echo::{Echoes, Explained, Tagged};
+use crate::echo::{Echoes, Explained, Tagged, stands_beside};
 use crate::{
     change::{Cause, Origin, Seen},
     id::{Digest, Position, RecordKey},
@@ -22,6 +22,8 @@ pub struct Rho {
     pub run: u32,
     pub seq: u64,
     pub time: Millis,
+    /// Among those of its exact time, where times order the quantum.
+    pub among: (Place, u32),
     pub position: Position,
     pub own: bool,
     pub event: Digest,
@@ -54,6 +56,7 @@ impl Event {
             run: 0,
             seq: self.seq,
             time: self.time,
+            among: (Place::Usual, 0),
             position: self.position,
             own: false,
             event: self.event,
@@ -287,7 +290,15 @@ pub(crate) fn assign_roles<'a>(
             _ if !differs => Role::Same,
             _ => Role::Turn,
         };
-        if let (Some(echoes), Some(event), false) = (echoes, seat.event, seat.sealed)
+        explained.seat = at;
+        if role == Role::Own
+            && !seat.sealed
+            && echoes.is_none()
+            && seat.event.is_some_and(|e| stands_beside(e, None))
+        {
+            // Baton never wrote this field here: somebody else did, and the tagged event of a write shows it.
+            role = if differs { Role::Turn } else { Role::Same };
+        } else if let (Some(echoes), Some(event), false) = (echoes, seat.event, seat.sealed)
             && role == Role::Own
         {
             let found = echoes.tagged(&seat, event, differs, run, &mut explained);

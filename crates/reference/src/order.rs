@@ -39,9 +39,10 @@ pub fn sorted(case: &Case, facts: &[Fact]) -> Vec<Fact> {
             }
         }
     }
+    let standing = counted.clone();
     counted.sort_by(|a, b| {
-        place(case, a)
-            .cmp(&place(case, b))
+        place(case, &standing, a)
+            .cmp(&place(case, &standing, b))
             .then_with(|| a.record.cmp(&b.record))
             .then_with(|| a.field.cmp(&b.field))
             .then_with(|| a.stands().cmp(&b.stands()))
@@ -62,12 +63,23 @@ pub fn sorted(case: &Case, facts: &[Fact]) -> Vec<Fact> {
     once
 }
 
-/// The key of ρ, with read-backs last in their quantum.
-fn place(case: &Case, fact: &Fact) -> impl Ord + use<> {
+/// The key of ρ, with read-backs last in their quantum. Where a sequence orders what was told, a read-back of a version
+/// that is older than some of it cannot be the last word on that: it follows what it can have seen.
+fn place(case: &Case, facts: &[Fact], fact: &Fact) -> impl Ord + use<> {
+    let read = fact.told == Told::ReadBack;
+    let beside = facts.iter().filter(|f| {
+        read && f.told != Told::ReadBack
+            && f.seq != 0
+            && (&f.record, f.field) == (&fact.record, fact.field)
+            && case.floor(f.time) == case.floor(fact.time)
+    });
+    let (seen, later): (Vec<&Fact>, Vec<&Fact>) = beside.partition(|f| f.time <= fact.time);
+    let seen = seen.iter().map(|f| f.seq).max().unwrap_or(0);
+    let outdated = later.iter().any(|f| f.seq > seen);
     (
         case.floor(fact.time),
-        fact.told == Told::ReadBack,
-        fact.seq,
+        read && !outdated,
+        if outdated { seen } else { fact.seq },
         fact.time,
         fact.position,
         fact.own,
