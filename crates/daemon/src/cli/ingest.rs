@@ -1,6 +1,7 @@
 //! `baton ingest`: publishes payloads of a system, and settles them where no daemon does.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{IsTerminal, Read},
     net::SocketAddr,
@@ -13,6 +14,7 @@ use anyhow::Context as _;
 use baton_config::Secret;
 use baton_connectors::{Payload, split};
 use baton_core::change::Format;
+use baton_store::StoredPosition;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -87,11 +89,11 @@ pub async fn run(place: &Place, args: Args) -> anyhow::Result<ExitCode> {
         Err(error) => Err(error),
         Ok(published) if log.is_own() => settle_here(&workspace, &log, &publisher, &load)
             .await
-            .map(|tally| (published, Some(tally))),
-        Ok(published) if args.wait => wait(&workspace, log.admin, &topic, &run, published)
+            .map(|tally| (published.messages, Some(tally))),
+        Ok(published) if args.wait => wait(&workspace, log.admin, &topic, &run, &published)
             .await
-            .map(|tally| (published, Some(tally))),
-        Ok(published) => Ok((published, None)),
+            .map(|tally| (published.messages, Some(tally))),
+        Ok(published) => Ok((published.messages, None)),
     };
     drop(publisher);
     log.close().await?;
@@ -125,21 +127,21 @@ struct Load<'a> {
 }
 
 impl Load<'_> {
-    async fn publish(&self, publisher: &Publisher, files: &[Vec<u8>]) -> anyhow::Result<u64> {
+    async fn publish(&self, publisher: &Publisher, files: &[Vec<u8>]) -> anyhow::Result<Published> {
         let total: usize = files.iter().map(Vec::len).sum();
         let bar = bar(total as u64);
         let mut before = 0;
-        let mut published = 0;
+        let mut published = Published::default();
         for bytes in files {
             let mut page = Vec::new();
             for payload in split(self.format, bytes) {
                 bar.set_position((before + payload.end) as u64);
                 page.push(self.message(payload));
                 if page.len() >= 500 {
-                    published += send(publisher, &mut page).await?;
+                    published.send(publisher, &mut page).await?;
                 }
             }
-            published += send(publisher, &mut page).await?;
+            published.send(publisher, &mut page).await?;
             before += bytes.len();
         }
         bar.finish_and_clear();
@@ -182,14 +184,28 @@ fn bar(total: u64) -> ProgressBar {
     bar
 }
 
-async fn send(publisher: &Publisher, page: &mut Vec<Outgoing>) -> anyhow::Result<u64> {
-    let mut published = 0;
-    for result in publisher.publish(page).await {
-        result?;
-        published += 1;
+/// What was published: so many messages, and after which offset of each partition of the topic they end.
+#[derive(Default)]
+struct Published {
+    messages: u64,
+    ends: BTreeMap<i32, i64>,
+}
+
+impl Published {
+    async fn send(
+        &mut self,
+        publisher: &Publisher,
+        page: &mut Vec<Outgoing>,
+    ) -> anyhow::Result<()> {
+        for result in publisher.publish(page).await {
+            let (partition, offset) = result?;
+            self.messages += 1;
+            let end = self.ends.entry(partition).or_default();
+            *end = (*end).max(offset + 1);
+        }
+        page.clear();
+        Ok(())
     }
-    page.clear();
-    Ok(published)
 }
 
 /// Runs the engine for as long as there is something to settle.
@@ -259,21 +275,38 @@ async fn wait(
     admin: Option<SocketAddr>,
     topic: &str,
     run: &str,
-    published: u64,
+    published: &Published,
 ) -> anyhow::Result<Tally> {
     let admin = admin.context(
         "the daemon has no admin port to ask what became of the messages; run it with the role `admin`, or leave \
          --wait out",
     )?;
     let token = workspace.active.settings.admin.token.as_ref();
+    // Several workers can share the topic only where the store is shared, too.
+    let shared = match &workspace.active.settings.store.url {
+        Some(_) => Some(workspace.store().await?),
+        None => None,
+    };
     loop {
+        let all_settled = match &shared {
+            Some(store) => passed(&store.positions(topic).await?, &published.ends),
+            None => false,
+        };
         let body = ask(admin, &format!("/runs/{run}"), token)
             .await
             .with_context(|| {
                 format!("the messages are published, but the daemon at {admin} cannot be asked")
             })?;
         let report: RunReport = serde_json::from_slice(&body)?;
-        if report.tally.messages >= published {
+        if report.tally.messages >= published.messages {
+            return Ok(report.tally);
+        }
+        if all_settled {
+            let others = published.messages - report.tally.messages;
+            eprintln!(
+                "All of it has settled; {others} of {} messages by other workers, whose counts are not among these.",
+                published.messages
+            );
             return Ok(report.tally);
         }
         if let Some((stopped, partition)) = report.stopped.iter().find(|(name, _)| name == topic) {
@@ -284,6 +317,15 @@ async fn wait(
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// Whether every partition was read up to its end. A topic made anew has positions of its own.
+fn passed(positions: &[StoredPosition], ends: &BTreeMap<i32, i64>) -> bool {
+    ends.iter().all(|(partition, end)| {
+        let of_it = positions.iter().filter(|p| p.partition == *partition);
+        let newest = of_it.max_by_key(|p| p.incarnation.parse::<i64>().unwrap_or(i64::MIN));
+        newest.is_some_and(|p| p.next >= *end)
+    })
 }
 
 /// One question to the admin port.

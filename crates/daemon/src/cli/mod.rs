@@ -138,6 +138,9 @@ struct DemoArgs {
     /// Repeat a run exactly
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Play on the configured log and store, which must be new
+    #[arg(long, hide = true)]
+    configured: bool,
     /// People in the cast when the day begins
     #[arg(long, value_name = "N", hide = true, default_value_t = baton_sandbox::day::PEOPLE)]
     people: usize,
@@ -182,6 +185,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             crate::demo::run(crate::demo::Args {
                 exit: args.exit,
                 seed: args.seed,
+                configured: args.configured,
                 people: args.people,
                 json: place.json,
                 config: place.config,

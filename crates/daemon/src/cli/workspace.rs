@@ -18,7 +18,7 @@ use super::{Place, status};
 use crate::{
     clock::Clock,
     engine::{Active, Engine, EngineError},
-    kafka::{Connection, KafkaFault, ensure},
+    kafka::{Connection, KafkaFault, TopicSpec, ensure},
     telemetry::Metrics,
 };
 
@@ -230,6 +230,34 @@ impl Workspace {
         })
     }
 
+    /// The log that is configured, its new topics made as for an embedded one: for a driver that sets the times.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn external_log_with(
+        &self,
+        retention_ms: Option<i64>,
+    ) -> Result<LogHandle, KafkaFault> {
+        let bootstrap = self.settings().kafka.bootstrap.clone().unwrap_or_default();
+        let connection = self.connection(bootstrap);
+        let specs = self.specs_of_own(retention_ms);
+        ensure(&connection, &specs, true).await?;
+        Ok(LogHandle {
+            connection,
+            admin: None,
+            own: None,
+        })
+    }
+
+    /// The topics of a log that is nobody else's.
+    fn specs_of_own(&self, retention_ms: Option<i64>) -> Vec<TopicSpec> {
+        let mut specs = self.active.topics.specs(true);
+        for spec in &mut specs {
+            spec.retention_ms = retention_ms;
+        }
+        specs
+    }
+
     /// Starts the embedded log in a data folder that is ours.
     ///
     /// # Errors
@@ -252,11 +280,7 @@ impl Workspace {
             .await
             .context("cannot start the embedded log")?;
         let connection = self.connection(log.addr().to_string());
-        let mut specs = self.active.topics.specs(true);
-        for spec in &mut specs {
-            spec.retention_ms = retention_ms;
-        }
-        ensure(&connection, &specs, true).await?;
+        ensure(&connection, &self.specs_of_own(retention_ms), true).await?;
         Ok(LogHandle {
             connection,
             admin: None,

@@ -58,6 +58,9 @@ pub struct Args {
     /// Keep the data here instead of in a temporary folder
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Play on the configured log and store, which must be new, instead of on ones of its own
+    #[arg(long, hide = true)]
+    pub configured: bool,
     /// People in the cast when the day begins
     #[arg(long, value_name = "N", hide = true, default_value_t = day::PEOPLE)]
     pub people: usize,
@@ -83,15 +86,19 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         data: Some(data.clone()),
         json: args.json,
     })?;
+    let is_own = workspace.active.settings.kafka.bootstrap.is_none()
+        && workspace.active.settings.store.url.is_none();
     anyhow::ensure!(
-        workspace.active.settings.kafka.bootstrap.is_none()
-            && workspace.active.settings.store.url.is_none(),
+        is_own || args.configured,
         "the demo plays on its own log and store; take `kafka.bootstrap` and `store.url` out of the configuration, \
          or name another with --config"
     );
-    let log = workspace
-        .start_log_with(workspace.hold()?, Some(FOR_EVER))
-        .await?;
+    let held = workspace.hold()?;
+    let log = if workspace.active.settings.kafka.bootstrap.is_some() {
+        workspace.external_log_with(Some(FOR_EVER)).await?
+    } else {
+        workspace.start_log_with(held, Some(FOR_EVER)).await?
+    };
     let day = Day::with_people(seed, END, args.people);
     let clock = Clock::simulated(day.steps().first().map_or(END, |step| step.at));
     let metrics = Arc::new(Metrics::default());

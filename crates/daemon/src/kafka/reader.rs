@@ -72,6 +72,14 @@ impl Reader {
         Ok(reader)
     }
 
+    /// Whether all partitions of `topics` can be read.
+    ///
+    /// # Errors
+    /// When the log does not answer or a topic does not exist, perhaps only yet.
+    pub fn probe(connection: &Connection, topics: &[String]) -> Result<(), KafkaFault> {
+        Self::unassigned(connection, topics)?.watermarks().map(drop)
+    }
+
     fn unassigned(connection: &Connection, topics: &[String]) -> Result<Self, KafkaFault> {
         let mut config = connection.consumer(8 << 20);
         // It joins no group: the id only has to be there.

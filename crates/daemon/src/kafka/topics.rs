@@ -1,11 +1,16 @@
 //! Creating the topics with sensible settings.
 
+use std::time::{Duration, Instant};
+
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     error::RDKafkaErrorCode,
 };
 
-use super::client::{ASK, Connection, KafkaFault, Tell};
+use super::{
+    client::{ASK, Connection, KafkaFault, Tell},
+    reader::Reader,
+};
 
 /// A topic that must be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +98,27 @@ pub async fn ensure(
             }
         }
     }
-    Ok(())
+    until_answered(connection, &missing).await
+}
+
+/// How often it is looked whether new topics can be read.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A log says that a topic is made before all of it knows the topic and its leaders; whoever reads it at once is told
+/// that there is none.
+async fn until_answered(connection: &Connection, topics: &[&TopicSpec]) -> Result<(), KafkaFault> {
+    let names: Vec<String> = topics.iter().map(|topic| topic.name.clone()).collect();
+    let patience = Instant::now() + ASK;
+    loop {
+        let (connection, names) = (connection.clone(), names.clone());
+        let asked = tokio::task::spawn_blocking(move || Reader::probe(&connection, &names));
+        match asked.await.map_err(|_| KafkaFault::Gone)? {
+            Err(KafkaFault::Ask { .. } | KafkaFault::NoTopic { .. })
+                if Instant::now() < patience => {}
+            answered => return answered,
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 fn known(admin: &AdminClient<Tell>) -> Result<std::collections::BTreeSet<String>, KafkaFault> {

@@ -1,0 +1,268 @@
+//! A broker and a database server for this process; for each test topics, a group, a database and workers of its own.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
+
+use baton_store::{
+    Options, Store,
+    testing::{Database, REQUIRE_ALL, postgres},
+};
+
+/// How long anything may take; far more than it takes.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Address of a broker to use instead of starting one.
+const BROKER: &str = "BATON_TEST_KAFKA";
+
+struct Broker {
+    address: String,
+    /// It hangs on a pipe that closes when this process ends, however it ends.
+    _process: Option<Child>,
+}
+
+fn broker() -> Option<&'static Broker> {
+    static FOUND: LazyLock<Result<Broker, String>> = LazyLock::new(find);
+    match &*FOUND {
+        Ok(broker) => Some(broker),
+        Err(why) => {
+            let set = |name: &str, value: &str| std::env::var(name).is_ok_and(|v| v == value);
+            assert!(
+                !set("CI", "true") && !set(REQUIRE_ALL, "1"),
+                "Apache Kafka is required here and missing: {why}"
+            );
+            eprintln!("SKIPPED: no Apache Kafka: {why}");
+            None
+        }
+    }
+}
+
+fn find() -> Result<Broker, String> {
+    if let Ok(address) = std::env::var(BROKER) {
+        return Ok(Broker {
+            address,
+            _process: None,
+        });
+    }
+    let mut process = Command::new(root().join("tests/ground/kafka"))
+        .arg("serve")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|e| format!("tests/ground/kafka cannot be started: {e}"))?;
+    let mut line = String::new();
+    if let Some(out) = process.stdout.take() {
+        let read = BufReader::new(out).read_line(&mut line);
+        read.map_err(|e| e.to_string())?;
+    }
+    if line.trim().is_empty() {
+        return Err("tests/ground/kafka started none; it says why above".to_owned());
+    }
+    Ok(Broker {
+        address: line.trim().to_owned(),
+        _process: Some(process),
+    })
+}
+
+/// The repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// What one test stands on.
+pub struct Ground {
+    pub kafka: String,
+    pub folder: tempfile::TempDir,
+    name: &'static str,
+    database: Database,
+}
+
+impl Ground {
+    /// None after saying what is missing. `name` is part of the topics' names.
+    pub async fn find(name: &'static str) -> Option<Self> {
+        let (broker, server) = (broker()?, postgres()?);
+        Some(Self {
+            kafka: broker.address.clone(),
+            folder: tempfile::tempdir().unwrap(),
+            name,
+            database: server.database().await.unwrap(),
+        })
+    }
+
+    pub fn topic(&self, name: &str) -> String {
+        format!("{}.{name}", self.name)
+    }
+
+    /// The store, beside the daemon.
+    pub async fn store(&self) -> Store {
+        let options = Options::default();
+        Store::open(&self.database.address(), &options)
+            .await
+            .unwrap()
+    }
+
+    /// A worker's configuration: `rules` of systems `crm` and `map`, and where it runs.
+    pub fn configure(&self, worker: &str, rules: &[(String, String)]) -> SocketAddr {
+        let folder = self.folder.path().join(worker);
+        // Nobody listens there now, and the operating system gives it to nobody else soon.
+        let admin = TcpListener::bind("127.0.0.1:0").unwrap();
+        let admin = admin.local_addr().unwrap();
+        for (path, text) in rules {
+            let path = folder.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let mut text = format!(
+            "[kafka]\nbootstrap = \"{}\"\ngroup = \"{}\"\n[store]\nurl = {{ env = \"BATON_STORE_URL\" }}\n\
+             [admin]\nbind = \"{admin}\"\n[topics]\ngolden = \"{}\"\ndecisions = \"{}\"\ndead_letters = \"{}\"\n\
+             [daemon]\npoison_limit = 10000\n",
+            self.kafka,
+            self.name,
+            self.topic("golden"),
+            self.topic("decisions"),
+            self.topic("dead-letters"),
+        );
+        for system in ["crm", "map"] {
+            text += &format!("[systems.{system}.topics]\n");
+            for lane in ["changes", "commands", "results"] {
+                let topic = self.topic(&format!("{system}.{lane}"));
+                text += &format!("{lane} = \"{topic}\"\n");
+            }
+        }
+        fs::write(folder.join("baton.toml"), text).unwrap();
+        admin
+    }
+
+    fn command(&self, worker: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_baton"));
+        command
+            .args(args)
+            .arg("--config")
+            .arg(self.folder.path().join(worker))
+            .arg("--data")
+            .arg(self.folder.path().join("data"))
+            .current_dir(self.folder.path())
+            .env("BATON_STORE_URL", self.database.address())
+            .env_remove("BATON_CONFIG")
+            .env_remove("BATON_DATA");
+        command
+    }
+
+    pub fn try_baton(&self, worker: &str, args: &[&str]) -> Output {
+        self.command(worker, args)
+            .env_remove("BATON_LOG")
+            .output()
+            .unwrap()
+    }
+
+    /// What a command that must succeed prints.
+    #[track_caller]
+    pub fn baton(&self, worker: &str, args: &[&str]) -> String {
+        let output = self.try_baton(worker, args);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What a command that must succeed prints with `--json`, line by line.
+    #[track_caller]
+    pub fn json(&self, worker: &str, args: &[&str]) -> Vec<serde_json::Value> {
+        let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
+        let lines = self.baton(worker, &args);
+        let lines = lines.lines().filter(|line| !line.trim().is_empty());
+        lines.map(|l| serde_json::from_str(l).unwrap()).collect()
+    }
+
+    /// The one object that a command prints with `--json`, on however many lines.
+    #[track_caller]
+    pub fn json_object(&self, worker: &str, args: &[&str]) -> serde_json::Value {
+        let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
+        serde_json::from_str(&self.baton(worker, &args)).unwrap()
+    }
+
+    /// Starts a worker and waits until it is ready.
+    pub fn start(&self, worker: &str, admin: SocketAddr) -> Worker {
+        let process = self
+            .command(worker, &["run"])
+            .env("BATON_LOG", "error")
+            .spawn()
+            .unwrap();
+        let mut worker = Worker { process, admin };
+        until("the worker is ready", || {
+            let ended = worker.process.try_wait().unwrap();
+            assert!(ended.is_none(), "the worker ended: {ended:?}");
+            worker.ask("/readyz").is_some_and(|body| body == "ready\n")
+        });
+        worker
+    }
+}
+
+/// Looks until it is so.
+#[track_caller]
+pub fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !so() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// A daemon, killed when dropped.
+pub struct Worker {
+    pub process: Child,
+    admin: SocketAddr,
+}
+
+impl Worker {
+    /// The body of an answer with status 200.
+    pub fn ask(&self, path: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(self.admin).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            self.admin
+        )
+        .ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
+    }
+
+    /// The sum of a counter over its labels.
+    pub fn counted(&self, name: &str) -> u64 {
+        let text = self.ask("/metrics").unwrap_or_default();
+        let lines = text.lines().filter(|line| line.starts_with(name));
+        lines
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+            .sum()
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub fn end(mut self) -> std::process::ExitStatus {
+        let pid = self.process.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        assert!(sent.success());
+        self.process.wait().unwrap()
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
