@@ -16,6 +16,7 @@ pub mod daemon;
 pub mod demo;
 pub mod doctor;
 pub mod engine;
+pub mod faults;
 pub mod kafka;
 pub mod retry;
 pub mod telemetry;

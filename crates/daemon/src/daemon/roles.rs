@@ -7,6 +7,7 @@ use baton_core::time::Millis;
 use super::Daemon;
 use crate::{
     engine::{Engine, EngineError, Places},
+    faults::{Step, reached},
     kafka::{Control, GroupConsumer, Limits, PositionsOf, Publisher},
     retry::until_it_passes,
 };
@@ -56,6 +57,7 @@ impl Daemon {
             let Some(batch) = batch else {
                 return Err(EngineError::Kafka(crate::kafka::KafkaFault::Gone));
             };
+            reached(Step::Consumed);
             let batch = tokio::sync::Mutex::new(batch);
             let report = until_it_passes(
                 &self.stop.soft,

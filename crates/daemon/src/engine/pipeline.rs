@@ -19,7 +19,10 @@ use super::{
     message::header,
     observe::{Effects, RunTallies, answer_name},
 };
-use crate::telemetry::Stage;
+use crate::{
+    faults::{Step, reached},
+    telemetry::Stage,
+};
 
 /// Transactions tried before giving up on a batch that others keep getting ahead of.
 const ATTEMPTS: u32 = 20;
@@ -84,6 +87,7 @@ impl Engine {
         batch.sort_by_cached_key(|message| active.topics.position(message));
         for _ in 0..ATTEMPTS {
             let intakes = self.decode(batch, &active);
+            reached(Step::Decoded);
             let (intakes, flood, stopped) = stem(&work, &active, batch, intakes);
             let moves = Moves::Forward;
             let settled = self
@@ -308,6 +312,7 @@ impl Engine {
         let started = Instant::now();
         self.identify(&mut book, &items, active).await?;
         self.metrics.stage(Stage::Identify, started.elapsed());
+        reached(Step::Identified);
 
         let started = Instant::now();
         let mut settled = Vec::with_capacity(items.len());
@@ -323,9 +328,11 @@ impl Engine {
 
         book.out.messages.extend(messages);
         let effects = Effects::of(&book);
+        reached(Step::Applied);
         let started = Instant::now();
         self.store.commit(&mut book, &batch).await?;
         self.metrics.stage(Stage::Commit, started.elapsed());
+        reached(Step::Committed);
         effects.count(&self.metrics);
         Ok(settled)
     }

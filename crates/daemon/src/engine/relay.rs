@@ -7,6 +7,7 @@ use baton_store::{OutboxRow, OutboxSeq};
 
 use super::{Engine, EngineError, headers};
 use crate::{
+    faults::{Step, reached},
     kafka::{Outgoing, Publisher},
     retry::Passing,
     telemetry::Stage,
@@ -28,6 +29,7 @@ impl Engine {
         if rows.is_empty() {
             return Ok(0);
         }
+        reached(Step::PageRead);
         let started = Instant::now();
         let active = self.active();
         let source = format!("baton/{}", active.settings.kafka.group);
@@ -77,7 +79,9 @@ impl Engine {
                 }
             }
         }
+        reached(Step::Published);
         self.store.outbox_done(&done).await?;
+        reached(Step::Cleared);
         self.metrics.stage(Stage::Relay, started.elapsed());
         match failure {
             Some(fault) => Err(fault.into()),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use baton_core::{book::Item, id::EntityId, time::Millis};
 
 use super::{Engine, EngineError};
+use crate::faults::{Step, reached};
 
 /// Timers of one transaction.
 const PAGE: u32 = 500;
@@ -31,8 +32,10 @@ impl Engine {
                 }
                 return Ok(fired);
             }
+            reached(Step::Due);
             self.settle(|| due.iter().map(|(id, _)| Item::Wake(*id)).collect())
                 .await?;
+            reached(Step::Fired);
             fired += due.len() as u64;
             self.metrics.timers.inc_by(due.len() as u64);
         }

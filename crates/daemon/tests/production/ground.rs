@@ -77,22 +77,31 @@ pub fn root() -> PathBuf {
 
 /// What one test stands on.
 pub struct Ground {
-    pub kafka: String,
     pub folder: tempfile::TempDir,
-    name: &'static str,
-    database: Database,
+    name: String,
+    /// A broker's address and a database; none: the embedded log and SQLite.
+    outside: Option<(String, Database)>,
 }
 
 impl Ground {
     /// None after saying what is missing. `name` is part of the topics' names.
-    pub async fn find(name: &'static str) -> Option<Self> {
+    pub async fn find(name: &str) -> Option<Self> {
         let (broker, server) = (broker()?, postgres()?);
+        let database = server.database().await.unwrap();
         Some(Self {
-            kafka: broker.address.clone(),
             folder: tempfile::tempdir().unwrap(),
-            name,
-            database: server.database().await.unwrap(),
+            name: name.to_owned(),
+            outside: Some((broker.address.clone(), database)),
         })
+    }
+
+    /// Nothing but the binary itself.
+    pub fn embedded(name: &str) -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            name: name.to_owned(),
+            outside: None,
+        }
     }
 
     pub fn topic(&self, name: &str) -> String {
@@ -102,9 +111,11 @@ impl Ground {
     /// The store, beside the daemon.
     pub async fn store(&self) -> Store {
         let options = Options::default();
-        Store::open(&self.database.address(), &options)
-            .await
-            .unwrap()
+        let opened = match &self.outside {
+            Some((_, database)) => Store::open(&database.address(), &options).await,
+            None => Store::open_sqlite(&self.folder.path().join("data/baton.db"), &options).await,
+        };
+        opened.unwrap()
     }
 
     /// A worker's configuration: `rules` of systems `crm` and `map`, and where it runs.
@@ -119,15 +130,20 @@ impl Ground {
             fs::write(path, text).unwrap();
         }
         let mut text = format!(
-            "[kafka]\nbootstrap = \"{}\"\ngroup = \"{}\"\n[store]\nurl = {{ env = \"BATON_STORE_URL\" }}\n\
-             [admin]\nbind = \"{admin}\"\n[topics]\ngolden = \"{}\"\ndecisions = \"{}\"\ndead_letters = \"{}\"\n\
-             [daemon]\npoison_limit = 10000\n",
-            self.kafka,
-            self.name,
+            "[admin]\nbind = \"{admin}\"\n[daemon]\npoison_limit = 10000\n[topics]\ngolden = \"{}\"\n\
+             decisions = \"{}\"\ndead_letters = \"{}\"\n",
             self.topic("golden"),
             self.topic("decisions"),
             self.topic("dead-letters"),
         );
+        let group = &self.name;
+        text += &match &self.outside {
+            Some((broker, _)) => format!(
+                "[kafka]\ngroup = \"{group}\"\nbootstrap = \"{broker}\"\n\
+                 [store]\nurl = {{ env = \"BATON_STORE_URL\" }}\n"
+            ),
+            None => format!("[kafka]\ngroup = \"{group}\"\n"),
+        };
         for system in ["crm", "map"] {
             text += &format!("[systems.{system}.topics]\n");
             for lane in ["changes", "commands", "results"] {
@@ -148,9 +164,11 @@ impl Ground {
             .arg("--data")
             .arg(self.folder.path().join("data"))
             .current_dir(self.folder.path())
-            .env("BATON_STORE_URL", self.database.address())
             .env_remove("BATON_CONFIG")
             .env_remove("BATON_DATA");
+        if let Some((_, database)) = &self.outside {
+            command.env("BATON_STORE_URL", database.address());
+        }
         command
     }
 
@@ -188,9 +206,15 @@ impl Ground {
 
     /// Starts a worker and waits until it is ready.
     pub fn start(&self, worker: &str, admin: SocketAddr) -> Worker {
+        self.start_with(worker, admin, "")
+    }
+
+    /// The same with a step at which it is to end: `committed:3`, or nothing.
+    pub fn start_with(&self, worker: &str, admin: SocketAddr, crash: &str) -> Worker {
         let process = self
             .command(worker, &["run"])
             .env("BATON_LOG", "error")
+            .env("BATON_CRASH", crash)
             .spawn()
             .unwrap();
         let mut worker = Worker { process, admin };
@@ -251,6 +275,13 @@ impl Worker {
         let sent = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
         assert!(sent.success());
         self.process.wait().unwrap()
+    }
+
+    /// Waits until it ends by itself.
+    pub fn wait_for_its_end(&mut self) {
+        until("the worker ends by itself", || {
+            self.process.try_wait().unwrap().is_some()
+        });
     }
 
     /// Ends it as a power cut would.
