@@ -20,6 +20,8 @@ mod split;
 #[cfg(test)]
 mod testing;
 
+use std::cmp::Ordering;
+
 use baton_core::change::{Class, Format, RawChange, RawField};
 use compact_str::CompactString;
 
@@ -208,7 +210,11 @@ fn push(out: &mut Vec<Item>, mut change: RawChange, place: &Place<'_>) -> Result
 /// Puts fields in the order of their names. It costs little here and spares the hash of the event's identity from
 /// sorting what it encodes.
 fn in_order(fields: &mut [RawField]) {
-    let sorted = |fields: &[RawField]| fields.is_sorted_by(|a, b| a.name <= b.name);
+    let in_place = |a: &RawField, b: &RawField| match start(&a.name).cmp(&start(&b.name)) {
+        Ordering::Equal => a.name <= b.name,
+        different => different.is_lt(),
+    };
+    let sorted = |fields: &[RawField]| fields.is_sorted_by(in_place);
     if sorted(fields) {
         return;
     }
@@ -223,8 +229,9 @@ fn in_order(fields: &mut [RawField]) {
 /// names are.
 fn start(name: &str) -> u128 {
     let mut bytes = [0; 16];
-    for (byte, of_name) in bytes.iter_mut().zip(name.bytes()) {
-        *byte = of_name;
+    match name.as_bytes().first_chunk() {
+        Some(whole) => bytes = *whole,
+        None => bytes[..name.len()].copy_from_slice(name.as_bytes()),
     }
     u128::from_be_bytes(bytes)
 }

@@ -16,7 +16,7 @@ pub(crate) fn merged_into(state: &mut State, winner: crate::id::EntityId) {
     state.guarded.clear();
     state.creates.clear();
     state.absorbed.clear();
-    state.golden.clear();
+    state.golden = Default::default();
     state.settling.clear();
     state.due.clear();
 }

@@ -15,7 +15,9 @@ pub(crate) fn arrange(seats: &mut [Seat<'_>], echoes: Option<&Echoes<'_>>) {
             .iter()
             .take_while(|s| s.rho.floored == floored)
             .count();
-        arrange_quantum(seats, from, from + count, echoes);
+        if count > 1 {
+            arrange_quantum(seats, from, from + count, echoes);
+        }
         from += count;
     }
 }

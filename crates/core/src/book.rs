@@ -3,7 +3,10 @@
 //! The store loads what a batch can touch into a [`Book`], the engine settles the batch in memory, and the store
 //! writes what changed. A test or a benchmark keeps everything in one book and needs no store.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt,
+};
 
 use compact_str::CompactString;
 use rustc_hash::FxBuildHasher;
@@ -101,11 +104,28 @@ pub struct LedgerRow {
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutMessage {
     pub topic: OutTopic,
-    pub key: CompactString,
+    pub key: OutKey,
     pub body: OutBody,
     pub at: Millis,
     /// The event that caused it, for tracing.
     pub cause: Digest,
+}
+
+/// Messages of one key stay in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutKey {
+    /// Written out by whoever stores the message.
+    Entity(EntityId),
+    Named(CompactString),
+}
+
+impl fmt::Display for OutKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Entity(entity) => entity.fmt(f),
+            Self::Named(name) => f.write_str(name),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

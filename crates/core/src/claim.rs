@@ -311,7 +311,8 @@ impl<'a> Claims<'a> {
         how: Eligibility,
         rules: &'s Rules,
     ) -> impl Iterator<Item = (&'s RecordClaims<'a>, &'s Claim<'a>, Option<Why>)> + 's {
-        let need_required = self.any_qualified(how, rules);
+        let mut turns = self.records.iter().flat_map(|r| &r.turns);
+        let need_required = turns.any(|t| !t.qualified) && self.any_qualified(how, rules);
         let newest = move |except: &RecordKey| {
             let others = self.records.iter().filter(move |r| r.record != except);
             let eligible = |t: &&Claim<'_>| self.bar(t, how, need_required, rules).is_none();
@@ -408,7 +409,7 @@ fn tuples<'a>(
         .flat_map(|(m, t)| t.seats.iter().map(move |s| (m, s)))
         .filter(|(_, seat)| seat.role != Role::Waiting)
         .collect();
-    seats.sort_by_key(|(member, seat)| (seat.rho, *member));
+    seats.sort_by(|(a, of_a), (b, of_b)| of_a.rho.cmp(&of_b.rho).then_with(|| a.cmp(b)));
     // The place from which on every mapped member was observed; none if one never was.
     let whole_from = group
         .fields
@@ -466,11 +467,12 @@ fn tuples<'a>(
         let partial = whole_from.is_none_or(|from| from > last);
         // A step without a turn makes a tuple only where it completes what was seen in part so far.
         let completes = !partial && whole_from.is_some_and(|from| from >= first);
-        let values = now.clone();
+        let latest = last_turn.filter(|_| turned.is_some() || completes);
+        let claimed = latest.map(|latest| (latest, now.clone()));
         for (member, seat) in written_after {
             now[member] = seat.meant.unwrap_or(seat.value);
         }
-        let Some(latest) = last_turn.filter(|_| turned.is_some() || completes) else {
+        let Some((latest, values)) = claimed else {
             continue;
         };
         let qualified = group.requires.iter().all(|need| {
@@ -509,7 +511,7 @@ struct Step {
 }
 
 fn same_instant(seats: &[(usize, &crate::order::Seat<'_>)], a: usize, b: usize) -> bool {
-    let rho = |at: usize| seats[at].1.rho;
+    let rho = |at: usize| &seats[at].1.rho;
     (rho(a).floored, rho(a).time) == (rho(b).floored, rho(b).time)
 }
 
@@ -520,7 +522,7 @@ fn steps(seats: &[(usize, &crate::order::Seat<'_>)]) -> Vec<Step> {
             continue;
         }
         let turned = (seat.role == Role::Turn).then_some(at);
-        let rho = |step: &Step| seats[step.first].1.rho;
+        let rho = |step: &Step| &seats[step.first].1.rho;
         // Same exact time, same quantum: no need to look further back.
         let same = steps
             .iter_mut()

@@ -1,7 +1,9 @@
 //! What an `apply` asks the shell to do.
 
+use compact_str::format_compact;
+
 use crate::{
-    book::{OutBody, OutMessage, OutTopic, Parked, ParkedCode},
+    book::{OutBody, OutKey, OutMessage, OutTopic, Parked, ParkedCode},
     change::Outcome,
     id::{Digest, RecordKey},
     name::Name,
@@ -35,13 +37,13 @@ pub struct Effects {
 impl Effects {
     pub fn command(&mut self, state: &State, at: Millis, command: wire::Command) {
         // One record's commands stay in order: the key is the record, or the entity while there is none.
-        let key = command.id.as_ref().map_or_else(
-            || state.id.to_string(),
-            |id| format!("{}:{}", command.object, id),
-        );
+        let key = match &command.id {
+            Some(id) => OutKey::Named(format_compact!("{}:{id}", command.object)),
+            None => OutKey::Entity(state.id),
+        };
         self.messages.push(OutMessage {
             topic: OutTopic::Commands(command.system),
-            key: key.into(),
+            key,
             cause: Digest::of(&[command.command_id.as_bytes()]),
             body: OutBody::Command(command),
             at,

@@ -146,6 +146,20 @@ impl RecordKey {
     }
 }
 
+impl RecordKey {
+    /// As it is displayed, without the way through a formatter.
+    #[must_use]
+    pub fn to_text(&self) -> CompactString {
+        let (system, object) = (self.system.as_str(), self.object.as_str());
+        let mut text =
+            CompactString::with_capacity(system.len() + object.len() + self.id.len() + 2);
+        for part in [system, ":", object, ":", &self.id] {
+            text.push_str(part);
+        }
+        text
+    }
+}
+
 impl fmt::Display for RecordKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.system, self.object, self.id)
@@ -217,7 +231,7 @@ pub struct EntityId {
 impl EntityId {
     #[must_use]
     pub fn derive(kind: Kind, record: &RecordKey, event: EventId) -> Self {
-        let key = record.to_string();
+        let key = record.to_text();
         Self {
             kind,
             digest: Digest::of(&[

@@ -93,7 +93,7 @@ fn derived(change: &Change) -> EntityId {
 }
 
 pub(crate) fn digest_of_record(record: &RecordKey) -> Digest {
-    Digest::of(&[b"record", record.to_string().as_bytes()])
+    Digest::of(&[b"record", record.to_text().as_bytes()])
 }
 
 /// The entity that an entity went into, if it did.
@@ -371,8 +371,9 @@ pub(crate) fn take(
     rules: &Rules,
     at: Millis,
 ) -> Settled {
-    let identifying = touches_identity(&input, rules);
     let held = entry(book, entity);
+    let identifying = touches_identity(&input, &held.state, rules);
+    let consents = touches_consent(&input, &held.state, rules);
     let before = if identifying {
         keys_of(&held.state, rules)
     } else {
@@ -387,7 +388,6 @@ pub(crate) fn take(
     if identifying {
         rekey(book, entity, &before, rules, at);
     }
-    let consents = touches_consent(&input, rules);
     if transition.recorded {
         book.out.ledger.push(LedgerRow {
             entity,

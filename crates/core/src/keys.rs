@@ -8,6 +8,7 @@ use crate::{
     id::{Digest, EntityId, Kind, RecordKey},
     input::Input,
     name::Name,
+    observe::says_again,
     order::track,
     rules::Rules,
     state::State,
@@ -161,23 +162,21 @@ pub(crate) fn keys_of(state: &State, rules: &Rules) -> BTreeSet<(Digest, bool)> 
     keys
 }
 
-pub(crate) fn touches_identity(input: &Input, rules: &Rules) -> bool {
+/// Whether applying the input may change what the entity is known by.
+pub(crate) fn touches_identity(input: &Input, state: &State, rules: &Rules) -> bool {
     match input {
         Input::Change(change) => {
             let kind = change.record.object.kind();
             let identity = &rules.identity;
+            let keys = identity.keys.get(&kind).map_or(&[][..], |k| k);
+            let composites = identity.composites.get(&kind).map_or(&[][..], |c| c);
             !matches!(change.class, Class::Delta | Class::Event | Class::Snapshot)
                 || change.fields.iter().any(|f| {
-                    identity.email == Some(f.field)
-                        || identity
-                            .keys
-                            .get(&kind)
-                            .is_some_and(|k| k.contains(&f.field))
-                        || identity
-                            .composites
-                            .get(&kind)
-                            .is_some_and(|c| c.iter().flatten().any(|n| *n == f.field))
-                        || rules.consents.iter().any(|c| c.address == f.field)
+                    let identifies = identity.email == Some(f.field)
+                        || keys.contains(&f.field)
+                        || composites.iter().flatten().any(|n| *n == f.field)
+                        || rules.consents.iter().any(|c| c.address == f.field);
+                    identifies && !says_again(state, change, f, rules)
                 })
         }
         Input::Answer(_) | Input::Absorb(_) | Input::Steward(_) => true,

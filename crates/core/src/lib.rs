@@ -17,6 +17,7 @@ pub mod echo;
 pub mod effects;
 pub mod explain;
 pub mod guard;
+pub mod history;
 pub mod id;
 pub mod identify;
 pub mod input;

@@ -182,11 +182,11 @@ pub(crate) fn partial_groups(
         .filter_map(|g| entity.groups.get(g))
         .any(|group| {
             group.fields.iter().any(|field| {
-                let mapped = mapping
-                    .fields
-                    .values()
-                    .any(|m| m.field == *field && m.direction != crate::rules::Direction::Out);
-                mapped && !history.fields.contains_key(field)
+                let mapped = || {
+                    let mut fields = mapping.fields.values();
+                    fields.any(|m| m.field == *field && m.direction != crate::rules::Direction::Out)
+                };
+                !history.fields.contains_key(field) && mapped()
             }) && group
                 .fields
                 .iter()

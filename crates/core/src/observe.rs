@@ -3,12 +3,13 @@
 use crate::links::{link, move_facts, partial_groups, relink, stage};
 use crate::{
     answer,
-    change::{Change, Class, Origin, Outcome, Seen},
+    change::{Change, Class, FieldChange, Origin, Outcome, Seen},
     effects::Effects,
+    id::RecordKey,
     name::Name,
-    order::{Role, track},
+    order::{Rho, Role, track},
     rules::Rules,
-    state::{Cell, Event, FieldHistory, Guarded, IntentEnd, Obs, ReadReason, SealedAs, State},
+    state::{Event, Guarded, History, IntentEnd, Obs, ReadReason, Restated, SealedAs, State},
     time::Millis,
 };
 use std::collections::BTreeSet;
@@ -166,7 +167,7 @@ pub(crate) fn change_in(
         };
         state.guarded.insert(change.event, guarded);
     }
-    let seen_before = observe(state, change, rules, touched);
+    let moved = observe(state, change, rules, touched);
     let relinked = relink(state, change, rules, touched, effects);
     stage(state, change, rules, touched, at, effects);
     let wants_read = match change.class {
@@ -207,12 +208,16 @@ pub(crate) fn change_in(
             .pending
             .extend(fields);
     }
-    if new_link || relinked || wants_read.is_some() || matches!(change.class, Class::Stage { .. }) {
+    if new_link
+        || relinked
+        || moved
+        || wants_read.is_some()
+        || matches!(change.class, Class::Stage { .. })
+    {
         return Outcome::Applied;
     }
     match standing_of(state, change, touched, rules) {
         Standing::Current => Outcome::Applied,
-        _ if seen_before.iter().any(|first| *first) => Outcome::Applied,
         Standing::Stale => Outcome::Late,
         Standing::Nothing if !change.verdicts.beyond.is_empty() => Outcome::Late,
         Standing::Nothing => Outcome::Noop,
@@ -277,6 +282,7 @@ fn duplicate(
         let was = (event.time, event.position);
         event.time = time;
         event.position = position;
+        history.write_all_out();
         let (events, quantum) = (&history.events, rules.timing.quantum);
         for (_, field) in history.fields.iter_mut() {
             field
@@ -295,22 +301,45 @@ fn duplicate(
     true
 }
 
-/// Puts the observations of a change into their places. Returns, per field, whether it was the first of its field.
+/// Whether nothing is under way at the record that could make more of what is only said again.
+fn is_quiet(state: &State, record: &RecordKey) -> bool {
+    let delivery = state.deliveries.get(record);
+    state.guarded.is_empty()
+        && !state.creates.contains_key(&record.system)
+        && delivery.is_none_or(|d| d.intents.is_empty())
+}
+
+/// Whether a change about to be applied only says again what stands in a field: it moves nothing there.
+pub(crate) fn says_again(
+    state: &State,
+    change: &Change,
+    field: &FieldChange,
+    rules: &Rules,
+) -> bool {
+    let quantum = rules.timing.quantum;
+    let Some(history) = state.histories.get(&change.record) else {
+        return false;
+    };
+    change.class != Class::Delta
+        && is_quiet(state, &change.record)
+        && history.is_past(change.time, quantum)
+        && history
+            .place(field.field, 0)
+            .is_some_and(|place| history.stands(place, field, quantum))
+}
+
+/// Puts the observations of a change into their places. Returns whether one plainly changed what stands at its record.
 fn observe(
     state: &mut State,
     change: &Change,
     rules: &Rules,
     touched: &mut BTreeSet<Name>,
-) -> Vec<bool> {
+) -> bool {
     let quantum = rules.timing.quantum;
-    let echoes = state
-        .deliveries
-        .get(&change.record)
-        .is_some_and(|d| !d.intents.is_empty());
-    let guarded = !state.guarded.is_empty();
-    let history = state.histories.entry(change.record.clone()).or_default();
-    let index = u32::try_from(history.events.len()).unwrap_or(u32::MAX);
     let delta = change.class == Class::Delta;
+    let quiet = is_quiet(state, &change.record);
+    let history = state.histories.entry(change.record.clone()).or_default();
+    let past = quiet && history.is_past(change.time, quantum);
     let event = Event {
         event: change.event,
         time: change.time,
@@ -325,76 +354,77 @@ fn observe(
         may_match: change.verdicts.may_match.clone(),
     };
     let rho = event.rho(quantum);
-    history.events.push(event);
+    let event = history.add(event);
     if history.fields.is_empty() {
         history.fields.reserve(change.fields.len());
     }
-    let events = &history.events;
-    let mut firsts = Vec::with_capacity(change.fields.len());
+    let mut again = Restated::by(event);
+    let mut moved = false;
+    let mut next = 0;
     for field in &change.fields {
         if change.verdicts.beyond.contains(&field.field) {
             continue;
         }
-        let of_field = history.fields.entry(field.field).or_default();
-        firsts.push(of_field.obs.is_empty() && !field.value.is_blank());
-        let same = |c: &Cell| {
-            c.value == field.value
-                && c.seen == field.seen
-                && c.before.as_deref() == field.before.as_ref()
-        };
-        // The newest content is the likeliest to be restated.
-        let cell = of_field.cells.iter().rposition(same).unwrap_or_else(|| {
-            if of_field.cells.is_empty() {
-                // Most fields never change: room for one, not for four.
-                of_field.cells.reserve_exact(1);
+        match history.place(field.field, next) {
+            Some(place) => {
+                next = place + 1;
+                if past && !delta && history.stands(place, field, quantum) && again.take(place) {
+                    continue;
+                }
+                history.write_out(place);
             }
-            of_field.cells.push(Cell {
-                value: field.value.clone(),
-                seen: field.seen,
-                before: field.before.clone().map(Box::new),
-            });
-            of_field.cells.len() - 1
-        });
-        let cell = u32::try_from(cell).unwrap_or(u32::MAX);
-        let place = of_field
-            .obs
-            .iter()
-            .rposition(|o| events[o.event as usize].rho(quantum) < rho)
-            .map_or(0, |before| before + 1);
-        let last = place == of_field.obs.len();
-        let restates = last
-            && told_apart(of_field, events, quantum)
-            && !delta
-            && !echoes
-            && !guarded
-            && !field.seen.claims_nothing()
-            && of_field.obs.last().is_some_and(|o| o.cell == cell);
-        of_field.obs.insert(
-            place,
-            Obs {
-                event: index,
-                cell,
-                sealed: SealedAs::Open,
-            },
-        );
-        if !restates {
+            None => {
+                // The places after it move on by one.
+                history.restate(std::mem::replace(&mut again, Restated::by(event)));
+                history.write_all_out();
+            }
+        }
+        let put = put(history, field, event, rho, quantum);
+        moved |= put.first || (put.differs && past && change.origin != Origin::Ours);
+        if !(put.restates && quiet && !delta) {
             touched.insert(field.field);
         }
     }
-    firsts
+    history.restate(again);
+    moved
 }
 
-/// Whether the last quantum holds one value only. Where it holds several, what comes next tells which of them stood
-/// last, so even a restatement can move a turn.
-fn told_apart(of_field: &FieldHistory, events: &[Event], quantum: i64) -> bool {
-    let floored = |o: &Obs| events.get(o.event as usize).map(|e| e.time.floor(quantum));
-    let Some(last) = of_field.obs.last() else {
-        return true;
-    };
-    let together = of_field
+/// What became of an observation that was put into its place.
+struct Put {
+    /// Nothing had been seen of its field, and it is not blank.
+    first: bool,
+    /// It comes last and says what stood there.
+    restates: bool,
+    /// It comes last and says something else than what stood there.
+    differs: bool,
+}
+
+fn put(history: &mut History, field: &FieldChange, event: u32, rho: Rho, quantum: i64) -> Put {
+    let events = &history.events;
+    let of_field = history.fields.entry(field.field).or_default();
+    let first = of_field.obs.is_empty() && !field.value.is_blank();
+    let cell = of_field.cell(field);
+    let place = of_field
         .obs
         .iter()
-        .rev()
-        .take_while(|o| floored(o) == floored(last));
-    together.into_iter().all(|o| o.cell == last.cell)
+        .rposition(|o| events[o.event as usize].rho(quantum) < rho)
+        .map_or(0, |before| before + 1);
+    let last = place == of_field.obs.len();
+    let follows = last && !field.seen.claims_nothing() && of_field.is_told_apart(events, quantum);
+    let stood = of_field.obs.last().map(|o| o.cell);
+    let restates = follows && stood == Some(cell);
+    let stood = stood.and_then(|cell| of_field.cells.get(cell as usize));
+    let differs = follows
+        && stood.is_some_and(|stood| !stood.seen.claims_nothing() && stood.value != field.value);
+    let obs = Obs {
+        event,
+        cell,
+        sealed: SealedAs::Open,
+    };
+    of_field.obs.insert(place, obs);
+    Put {
+        first,
+        restates,
+        differs,
+    }
 }

@@ -7,7 +7,7 @@ use crate::{
     id::{Digest, Position, RecordKey},
     name::Name,
     rules::Rules,
-    state::{Cell, Event, FieldHistory, LinkStatus, SealedAs, State},
+    state::{Cell, Event, History, LinkStatus, SealedAs, State},
     time::Millis,
     value::Value,
 };
@@ -168,7 +168,8 @@ impl<'a> Track<'a> {
     }
 }
 
-/// The seats of `field` at `record`: observations and own writes sorted by ρ, each with its role.
+/// The seats of `field` at `record`: observations and own writes sorted by ρ, each with its role. Of what is only said
+/// again at the end, the last time stands for all.
 #[must_use]
 pub fn track<'a>(
     state: &'a State,
@@ -176,14 +177,37 @@ pub fn track<'a>(
     field: Name,
     rules: &'a Rules,
 ) -> Track<'a> {
+    lay_out(state, record, field, rules, false)
+}
+
+/// As [`track`], with every observation.
+#[must_use]
+pub fn track_all<'a>(
+    state: &'a State,
+    record: &'a RecordKey,
+    field: Name,
+    rules: &'a Rules,
+) -> Track<'a> {
+    lay_out(state, record, field, rules, true)
+}
+
+fn lay_out<'a>(
+    state: &'a State,
+    record: &'a RecordKey,
+    field: Name,
+    rules: &'a Rules,
+    every: bool,
+) -> Track<'a> {
     let mut seats = Vec::new();
-    let history = state.histories.get(record);
-    if let Some((history, of_field)) = history.and_then(|h| Some((h, h.fields.get(&field)?))) {
-        seats.reserve(of_field.obs.len() + 1);
-        seat_observations(&mut seats, &history.events, of_field, rules.timing.quantum);
-    }
     let delivery = state.deliveries.get(record);
     let written = delivery.is_some_and(|d| d.intents.iter().any(|i| i.fields.contains_key(&field)));
+    if let Some(history) = state.histories.get(record)
+        && let Ok(place) = history.fields.find_index(&field)
+    {
+        // An own write may come between what is only said again.
+        let every = every || written;
+        seat_observations(&mut seats, history, place, every, rules.timing.quantum);
+    }
     match delivery {
         Some(delivery) if written => {
             let mut echoes = Echoes {
@@ -215,15 +239,24 @@ pub(crate) fn skew(rules: &Rules, record: &RecordKey) -> i64 {
 
 fn seat_observations<'a>(
     seats: &mut Vec<Seat<'a>>,
-    events: &'a [Event],
-    history: &'a FieldHistory,
+    history: &'a History,
+    place: usize,
+    every: bool,
     quantum: i64,
 ) {
-    for obs in &history.obs {
+    let Some((_, of_field)) = history.fields.get_indexed(place) else {
+        return;
+    };
+    let mut again = history.restatements(place);
+    let last_again = if every { None } else { again.next_back() };
+    let again = again.filter(|_| every).chain(last_again);
+    // Room for an own write, too.
+    *seats = Vec::with_capacity(of_field.obs.len() + 2);
+    for obs in of_field.obs.iter().copied().chain(again) {
         // Stored indexes are checked when state is read; an index out of range is skipped rather than trusted.
         let (Some(event), Some(cell)) = (
-            events.get(obs.event as usize),
-            history.cells.get(obs.cell as usize),
+            history.events.get(obs.event as usize),
+            of_field.cells.get(obs.cell as usize),
         ) else {
             continue;
         };
@@ -276,7 +309,7 @@ pub(crate) fn assign_roles<'a>(
     let mut explained = Explained::default();
     let mut run = 0_usize;
     for at in 0..seats.len() {
-        let seat = seats[at].clone();
+        let seat = &seats[at];
         if seat.seen.claims_nothing() {
             seats[at].role = Role::Nothing;
             continue;
@@ -290,6 +323,7 @@ pub(crate) fn assign_roles<'a>(
             _ if !differs => Role::Same,
             _ => Role::Turn,
         };
+        let mut shown = None;
         explained.seat = at;
         if role == Role::Own
             && !seat.sealed
@@ -301,26 +335,24 @@ pub(crate) fn assign_roles<'a>(
         } else if let (Some(echoes), Some(event), false) = (echoes, seat.event, seat.sealed)
             && role == Role::Own
         {
-            let found = echoes.tagged(&seat, event, differs, run, &mut explained);
+            let found = echoes.tagged(seat, event, differs, run, &mut explained);
             match found {
-                Tagged::By(value) => seats[at].meant = Some(value),
+                Tagged::By(value) => shown = Some(value),
                 Tagged::Beside if differs => role = Role::Turn,
                 Tagged::Beside => role = Role::Same,
                 Tagged::Unknown => {}
             }
         } else if let (Some(echoes), Some(event), false) = (echoes, seat.event, seat.sealed) {
-            let of = echoes.role(&seat, event, role, run, &mut explained);
-            role = of.0;
-            if of.1.is_some() {
-                seats[at].meant = of.1;
-            }
+            (role, shown) = echoes.role(seat, event, role, run, &mut explained);
         }
         if role == Role::Waiting {
             seats[at].role = role;
             continue;
         }
-        seats[at].held = clears_wait(state, &seat, field);
+        let held = clears_wait(state, seat, field);
         let seat = &mut seats[at];
+        seat.held = held;
+        seat.meant = shown.or(seat.meant);
         before = Some(seat.value);
         match role {
             Role::Own if seat.meant.is_some() => meant = seat.meant,

@@ -13,7 +13,7 @@ use crate::{
     order::track,
     rules::{DeletePolicy, Rules},
     state::{
-        CommandKind, Delivery, Intent, IntentEnd, LinkStatus, Outstanding, PendingCreate,
+        CommandKind, Delivery, Few, Intent, IntentEnd, LinkStatus, Outstanding, PendingCreate,
         ReadReason, State, Written,
     },
     time::{DAY, Millis, SECOND},
@@ -27,7 +27,7 @@ pub fn plan(state: &mut State, rules: &Rules, at: Millis, effects: &mut Effects)
         return;
     }
     propagate_deletes(state, rules, at, effects);
-    let records: Vec<RecordKey> = state
+    let records: Few<RecordKey> = state
         .links
         .iter()
         .filter(|(record, link)| {

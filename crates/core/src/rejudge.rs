@@ -1,9 +1,9 @@
 //! Judges what was touched and everything that reads it, and tells what changed.
 
 use crate::{
-    book::{OutBody, OutMessage, OutTopic},
+    book::{OutBody, OutKey, OutMessage, OutTopic},
     effects::Effects,
-    id::{Digest, RecordKey},
+    id::Digest,
     judge::{Subject, all_subjects, dependents, judge, subject_of},
     name::Name,
     rules::Rules,
@@ -11,8 +11,10 @@ use crate::{
     time::Millis,
     wire,
 };
-use compact_str::CompactString;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Judges what was touched and everything that reads it. Returns whether a golden value changed.
 pub(crate) fn rejudge(
@@ -86,7 +88,12 @@ fn judge_one(
         let same = before.is_some_and(|b| b.value == golden.value && b.decided == golden.decided);
         moved |= !same && (before.is_some() || golden.decided);
         if !same || before.is_some_and(|b| b != &golden) {
-            state.golden.insert(field, golden);
+            let known = Arc::make_mut(&mut state.golden);
+            if known.is_empty() {
+                // All fields get one: no room that grows beyond that.
+                known.reserve(rules.entity(state.id.kind).fields.len());
+            }
+            known.insert(field, golden);
         }
         if !same {
             pend(state, field);
@@ -101,19 +108,14 @@ fn judge_one(
 
 /// The field may differ from golden at every record now.
 fn pend(state: &mut State, field: Name) {
-    let records: Vec<RecordKey> = state
-        .links
-        .iter()
-        .filter(|(_, l)| l.status() == LinkStatus::Active)
-        .map(|(r, _)| r.clone())
-        .collect();
-    for record in records {
-        state
-            .deliveries
-            .entry(record)
-            .or_default()
-            .pending
-            .insert(field);
+    for (record, link) in &state.links {
+        if link.status() == LinkStatus::Active {
+            let delivery = match state.deliveries.get_mut(record) {
+                Some(delivery) => delivery,
+                None => state.deliveries.entry(record.clone()).or_default(),
+            };
+            delivery.pending.insert(field);
+        }
     }
 }
 
@@ -125,8 +127,12 @@ fn publish(
     effects: &mut Effects,
 ) {
     state.golden_version += 1;
-    let key: CompactString = state.id.to_string().into();
-    let cause = Digest::of(&[key.as_bytes(), &state.golden_version.to_le_bytes()]);
+    let key = OutKey::Entity(state.id);
+    let cause = Digest::of(&[
+        state.id.kind.as_str().as_bytes(),
+        &state.id.digest.0,
+        &state.golden_version.to_le_bytes(),
+    ]);
     let message = |topic, body| OutMessage {
         topic,
         key: key.clone(),
@@ -140,17 +146,12 @@ fn publish(
         version: state.golden_version,
         at,
         rule_version: rules.version.clone(),
-        fields: state
-            .golden
-            .iter()
-            .filter(|(_, g)| !g.value.is_blank())
-            .map(|(name, g)| (*name, wire::Shown(g.value.clone())))
-            .collect(),
+        fields: wire::GoldenFields::of(&state.golden),
         changed: decided.keys().copied().collect(),
         records: state
             .links
             .iter()
-            .map(|(record, link)| (record.to_string(), link.status()))
+            .map(|(record, link)| (record.to_text(), link.status()))
             .collect(),
     };
     effects

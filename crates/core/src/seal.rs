@@ -5,7 +5,7 @@ use crate::{
     change::{Cause, Origin},
     id::RecordKey,
     name::Name,
-    order::{Role, track},
+    order::{Role, track_all},
     rules::Rules,
     state::{Cell, Event, FieldHistory, History, Intent, IntentEnd, Obs, SealedAs, State},
     time::Millis,
@@ -71,10 +71,7 @@ fn seal_record(state: &mut State, record: &RecordKey, rules: &Rules, before: Mil
                 .position(|e| e.event == kept.event.event && e.time == kept.event.time)
             {
                 Some(known) => known,
-                None => {
-                    sealed.events.push(kept.event);
-                    sealed.events.len() - 1
-                }
+                None => sealed.add(kept.event) as usize,
             };
             let cell = of_field
                 .cells
@@ -123,7 +120,7 @@ fn keep(
     let Some(record) = state.linked(record) else {
         return Vec::new();
     };
-    let seats = track(state, record, field, rules).seats;
+    let seats = track_all(state, record, field, rules).seats;
     // What stands last before the horizon is what the first observation after it is compared with.
     let is_old = |at: Millis| !at.is_timed() || at < before;
     let last_old = seats
@@ -186,13 +183,7 @@ fn own_event(event: crate::id::Digest, time: Millis, position: crate::id::Positi
 /// is read.
 #[must_use]
 pub fn is_sound(state: &State) -> bool {
-    state.histories.values().all(|h| {
-        h.fields.values().all(|f| {
-            f.obs
-                .iter()
-                .all(|o| (o.event as usize) < h.events.len() && (o.cell as usize) < f.cells.len())
-        })
-    })
+    state.histories.values().all(|history| history.is_sound())
 }
 
 #[cfg(test)]
@@ -214,16 +205,16 @@ mod tests {
             seen: Seen::Value,
             before: None,
         };
-        let obs = vec![Obs {
+        let obs = Obs {
             event: 0,
             cell: 0,
             sealed: SealedAs::Open,
-        }];
+        };
         history.fields.insert(
             "city".into(),
             FieldHistory {
-                cells: vec![cell],
-                obs,
+                cells: [cell].into(),
+                obs: [obs].into(),
             },
         );
         state.histories.insert(record, Box::new(history));

@@ -6,22 +6,23 @@ use crate::{
     consent::{address_digest, own_turns},
     id::{Digest, EntityId, Kind},
     input::{Input, StewardAct},
+    observe::says_again,
     order::track,
     rules::Rules,
-    state::{ConsentTurn, LinkStatus},
+    state::{ConsentTurn, LinkStatus, State},
     time::Millis,
 };
 use std::collections::BTreeSet;
 
-pub(crate) fn touches_consent(input: &Input, rules: &Rules) -> bool {
+/// Whether applying the input may change what was stated of consent, or of which address.
+pub(crate) fn touches_consent(input: &Input, state: &State, rules: &Rules) -> bool {
     match input {
         Input::Change(change) => {
             change.record.object.kind() == Kind::Person
                 && change.fields.iter().any(|f| {
-                    rules
-                        .consents
-                        .iter()
-                        .any(|c| c.field == f.field || c.address == f.field)
+                    let mut consents = rules.consents.iter();
+                    consents.any(|c| c.field == f.field || c.address == f.field)
+                        && !says_again(state, change, f, rules)
                 })
         }
         Input::Steward(StewardAct::Consent { .. }) | Input::Absorb(_) | Input::Answer(_) => true,

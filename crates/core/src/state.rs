@@ -3,19 +3,26 @@
 //! It is a set of observations, sorted per record and field, plus what Baton itself did. Golden values are kept
 //! beside it only so that a change of them can be noticed; they can always be computed again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    change::{Cause, Origin, Seen},
     id::{Digest, EntityId, EventId, Object, Position, RecordKey},
     name::Name,
     rules::ConsentState,
     time::Millis,
     value::Value,
 };
+
+pub use crate::history::{Cell, Event, FieldHistory, History, Obs, Restated, SealedAs};
+
+/// A list that mostly holds one thing, which then lies in it and not somewhere else.
+pub type Few<T> = smallvec::SmallVec<[T; 1]>;
 
 /// An ordered map as one sorted vector: an entity's maps hold a handful of entries, and a tree's nodes are made for
 /// eleven. It serialises as every map does.
@@ -27,7 +34,8 @@ pub struct State {
     pub id: EntityId,
     pub links: Sorted<RecordKey, Link>,
     pub histories: Sorted<RecordKey, Box<History>>,
-    pub golden: Sorted<Name, Golden>,
+    /// Shared with the messages that tell of it until it changes again.
+    pub golden: Arc<Sorted<Name, Golden>>,
     /// Rises with every change of a golden value.
     pub golden_version: u64,
     pub locks: BTreeMap<Name, Lock>,
@@ -67,7 +75,7 @@ impl State {
             id,
             links: Sorted::new(),
             histories: Sorted::new(),
-            golden: Sorted::new(),
+            golden: Arc::default(),
             golden_version: 0,
             locks: BTreeMap::new(),
             rulings: BTreeMap::new(),
@@ -210,70 +218,6 @@ impl Link {
         }
         status
     }
-}
-
-/// All that was seen at one record.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-pub struct History {
-    /// In order of insertion; observations refer to them by index.
-    pub events: Vec<Event>,
-    pub fields: Sorted<Name, FieldHistory>,
-}
-
-/// The place and origin of one change's observations.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Event {
-    pub event: EventId,
-    pub time: Millis,
-    pub seq: u64,
-    pub position: Position,
-    pub read_back: bool,
-    /// It came from reading, not from an event: a later event with the same value takes the turn over.
-    pub by_reading: bool,
-    /// It named just the fields that changed.
-    pub delta: bool,
-    pub cause: Cause,
-    pub actor: Option<CompactString>,
-    pub origin: Origin,
-    pub may_match: Vec<u32>,
-}
-
-/// The observations of one field at one record, sorted by ρ.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-pub struct FieldHistory {
-    /// Distinct contents; restatements share one.
-    pub cells: Vec<Cell>,
-    pub obs: Vec<Obs>,
-}
-
-/// What an observation said.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Cell {
-    pub value: Value,
-    pub seen: Seen,
-    /// Only vendors with before-images have one; boxed, because most cells have none.
-    pub before: Option<Box<Value>>,
-}
-
-/// One observation: (event, content), by index.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Obs {
-    pub event: u32,
-    pub cell: u32,
-    pub sealed: SealedAs,
-}
-
-/// Beyond the horizon nothing can come between observations any more, so what one was is kept as a fact and its
-/// neighbours may be dropped.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub enum SealedAs {
-    #[default]
-    Open,
-    Turn,
-    /// A restatement, kept because it is the last thing seen.
-    Same,
-    /// Baton's own write.
-    Own,
 }
 
 /// A surviving value and where it came from.

@@ -13,7 +13,7 @@ use crate::{
     claim::{Claim, Claims, Content, Eligibility, Why, clears, observed},
     id::RecordKey,
     name::Name,
-    order::{Role, Seat, track},
+    order::{Role, Seat, track_all},
     rules::{Decay, OnBlank, OnTransition, Rules, Segment, Strategy, Trust},
     state::State,
     time::{DAY, Millis},
@@ -437,7 +437,7 @@ impl<'a, 's> Court<'a, 's> {
         for record in self.state.links.keys() {
             let mut before = None;
             let mut before_run = None;
-            for seat in track(self.state, record, field, self.rules).seats {
+            for seat in track_all(self.state, record, field, self.rules).seats {
                 let (value, role) = (seat.value, seat.role);
                 let counts = !matches!(role, Role::Nothing | Role::Waiting);
                 // A turn that an event took over from a reading goes from what stood before both.

@@ -6,7 +6,7 @@ use crate::{
     order::{Role, Track, track},
     render::render,
     rules::{Condition, Direction, FieldRule, MappedField, ObjectMapping, Rules, Strategy, System},
-    state::{Delivery, IntentEnd, ReadReason, State},
+    state::{Delivery, Few, IntentEnd, ReadReason, State},
     time::{DAY, Millis},
     value::Value,
 };
@@ -42,21 +42,42 @@ pub(crate) fn survey(
     let delivery = state.deliveries.get(record).map_or(&empty, |d| &**d);
     let passes = mapping.filter.iter().all(|c| holds(c, state)) && !state.archived;
     let asked = delivery.last_read.map(|(asked, _)| asked);
-    let mut done: BTreeSet<Name> = BTreeSet::new();
+    let mut done: Few<Name> = Few::new();
+    let history = state.histories.get(record);
+    let plainly_golden = |field: Name| {
+        let written = || {
+            delivery
+                .intents
+                .iter()
+                .any(|i| i.fields.contains_key(&field))
+        };
+        let believed = history.and_then(|h| h.plainly_believed(field, rules.timing.quantum));
+        match (state.golden.get(&field), believed) {
+            (Some(golden), Some(believed)) => golden.value == *believed && !written(),
+            _ => false,
+        }
+    };
     for field in pending {
         if done.contains(field) {
             continue;
         }
         let group = entity.group_of.get(field).copied();
-        let members: Vec<Name> = group
+        let members: &[Name] = group
             .and_then(|g| entity.groups.get(&g))
-            .map_or_else(|| vec![*field], |g| g.fields.clone());
-        done.extend(&members);
+            .map_or(std::slice::from_ref(field), |g| &g.fields);
+        if group.is_some() {
+            done.extend_from_slice(members);
+        }
+        // Most fields of a record that has just spoken hold golden already: nothing to read, to render or to write.
+        if members.iter().all(|member| plainly_golden(*member)) {
+            found.settled.extend(members);
+            continue;
+        }
         let mut differs = Vec::new();
         let mut wanted: BTreeMap<Name, Desired> = BTreeMap::new();
         let mut blocked =
             group.is_some_and(|g| state.settling.get(&g).is_some_and(|until| *until > at));
-        for member in &members {
+        for member in members {
             let Some(rule) = entity.fields.get(member) else {
                 continue;
             };
@@ -65,7 +86,7 @@ pub(crate) fn survey(
                 found.read.get_or_insert(reason);
                 blocked = true;
             }
-            // Most fields of a record that has just spoken hold golden already: nothing to render.
+            // Nothing to render.
             let golden = state.golden.get(member);
             if group.is_none()
                 && let (Some(golden), Some(believed)) = (golden, seen.believed())
@@ -104,7 +125,7 @@ pub(crate) fn survey(
         }
         if differs.is_empty() {
             if !blocked || found.read.is_none() {
-                found.settled.extend(&members);
+                found.settled.extend(members);
             }
             continue;
         }

@@ -1,6 +1,6 @@
 //! Messages on Baton's own topics. Their JSON Schemas are published under `schemas/`.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use compact_str::CompactString;
 use schemars::JsonSchema;
@@ -10,7 +10,7 @@ use crate::{
     change::Cause,
     id::{Digest, EntityId, Kind, Object},
     name::Name,
-    state::{CommandKind, LinkStatus, ReadReason},
+    state::{CommandKind, Golden, LinkStatus, ReadReason, Sorted},
     time::Millis,
     value::Value,
 };
@@ -90,11 +90,13 @@ pub struct GoldenMessage {
     #[schemars(with = "String")]
     pub rule_version: CompactString,
     /// All non-blank golden values.
-    pub fields: BTreeMap<Name, Shown>,
+    #[schemars(with = "BTreeMap<Name, Shown>")]
+    pub fields: GoldenFields,
     /// Names of the fields that changed with this version.
     pub changed: Vec<Name>,
     /// `system:object:id` of every record, with its status.
-    pub records: BTreeMap<String, LinkStatus>,
+    #[schemars(with = "BTreeMap<String, LinkStatus>")]
+    pub records: Sorted<CompactString, LinkStatus>,
 }
 
 /// `baton.decisions`: why a golden value is what it is.
@@ -163,6 +165,49 @@ pub struct WrittenView {
     pub outcome: Cow<'static, str>,
 }
 
+/// Non-blank golden values by field: those of a state, not copied.
+#[derive(Clone, Debug, Default)]
+pub struct GoldenFields(Arc<Sorted<Name, Golden>>);
+
+impl GoldenFields {
+    #[must_use]
+    pub fn of(golden: &Arc<Sorted<Name, Golden>>) -> Self {
+        Self(Arc::clone(golden))
+    }
+
+    /// In the order of names.
+    pub fn iter(&self) -> impl Iterator<Item = (Name, &Value)> {
+        let told = self.0.iter().filter(|(_, golden)| !golden.value.is_blank());
+        told.map(|(name, golden)| (*name, &golden.value))
+    }
+}
+
+impl PartialEq for GoldenFields {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Serialize for GoldenFields {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter().map(|(name, value)| (name, ShownRef(value))))
+    }
+}
+
+impl<'de> Deserialize<'de> for GoldenFields {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields = BTreeMap::<Name, Shown>::deserialize(deserializer)?;
+        let golden = |value| Golden {
+            value,
+            ..Golden::default()
+        };
+        let fields = fields.into_iter();
+        let fields: Sorted<Name, Golden> =
+            fields.map(|(f, Shown(value))| (f, golden(value))).collect();
+        Ok(Self(Arc::new(fields)))
+    }
+}
+
 /// A canonical value in JSON: numbers as numbers, multi-selects as arrays, blanks as null, the rest as text. Reading
 /// it back gives texts where dates and instants were.
 #[derive(Clone, PartialEq, Debug, Default, JsonSchema)]
@@ -170,7 +215,15 @@ pub struct Shown(#[schemars(with = "serde_json::Value")] pub Value);
 
 impl Serialize for Shown {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match &self.0 {
+        ShownRef(&self.0).serialize(serializer)
+    }
+}
+
+struct ShownRef<'a>(&'a Value);
+
+impl Serialize for ShownRef<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
             Value::Blank => serializer.serialize_none(),
             Value::Bool(yes) => serializer.serialize_bool(*yes),
             Value::Text(text) => serializer.serialize_str(text),

@@ -4,10 +4,10 @@
 //! Arguments: people (default 100 000), changes in a batch (2 000), batches (50).
 #![expect(clippy::print_stdout, reason = "it prints its result")]
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use baton_core::{
-    book::{Book, Entry, LedgerRow, Needs, OutBody, OutMessage, OutTopic},
+    book::{Book, Entry, LedgerRow, Needs, OutBody, OutKey, OutMessage, OutTopic},
     change::{Cause, Change, Class, FieldChange, Origin, Outcome, Seen, Verdicts},
     id::{Digest, EntityId, Kind, Object, Position, RecordKey},
     input::Input,
@@ -155,7 +155,7 @@ fn create(book: &mut Book, n: u64) {
             winner: Some(record(n)),
             ..Golden::default()
         };
-        state.golden.insert(field(f).as_str().into(), golden);
+        Arc::make_mut(&mut state.golden).insert(field(f).as_str().into(), golden);
     }
     let entry = Entry {
         state,
@@ -206,29 +206,23 @@ fn change(book: &mut Book, n: u64, event_number: u64) {
     };
     entry.dirty = true;
     entry.state.golden_version += 1;
-    for (_, golden) in entry.state.golden.iter_mut().take(2) {
+    for (_, golden) in Arc::make_mut(&mut entry.state.golden).iter_mut().take(2) {
         golden.value = Value::text(&format!("value {event_number}"));
     }
-    let golden = &entry.state.golden;
-    let fields: BTreeMap<_, _> = golden
-        .iter()
-        .take(FIELDS)
-        .map(|(name, golden)| (*name, wire::Shown(golden.value.clone())))
-        .collect();
     let message = wire::GoldenMessage {
         entity: id,
         kind: Kind::Person,
         version: entry.state.golden_version,
         at: Millis(1_767_225_600_000),
         rule_version: "0123456789abcdef".into(),
-        fields,
+        fields: wire::GoldenFields::of(&entry.state.golden),
         changed: vec!["field_1".into()],
-        records: BTreeMap::new(),
+        records: Default::default(),
     };
     for topic in [OutTopic::Golden, OutTopic::Commands("map".into())] {
         book.out.messages.push(OutMessage {
             topic,
-            key: id.to_string().into(),
+            key: OutKey::Entity(id),
             body: OutBody::Golden(message.clone()),
             at: Millis(1_760_000_000_100),
             cause: Digest::of(&[&event_number.to_le_bytes()]),

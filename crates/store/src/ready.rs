@@ -317,7 +317,7 @@ impl Ready {
             self.outbox.push([
                 topic.into(),
                 system.into(),
-                escape(&message.key).as_str().into(),
+                escape(&message.key.to_string()).as_str().into(),
                 message.at.0.into(),
                 message.cause.into(),
                 body.into(),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use baton_core::{
-    book::{Book, Item, Needs, OutBody, OutMessage, OutTopic, Settled},
+    book::{Book, Item, Needs, OutBody, OutKey, OutMessage, OutTopic, Settled},
     change::Outcome,
     id::Digest,
     time::{MINUTE, Millis},
@@ -465,7 +465,7 @@ fn stored_letter(dead: &Dead) -> DeadLetter {
 fn dead_letter_message(dead: &Dead, at: Millis) -> OutMessage {
     OutMessage {
         topic: OutTopic::DeadLetters,
-        key: dead.letter.id.as_str().into(),
+        key: OutKey::Named(dead.letter.id.as_str().into()),
         body: OutBody::DeadLetter(dead.letter.clone()),
         at,
         cause: dead.id,

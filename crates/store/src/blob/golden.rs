@@ -15,7 +15,7 @@ use baton_core::{
     state::{
         Cell, CommandKind, ConsentTurn, Delivery, Event, FieldHistory, Golden, History, Intent,
         IntentEnd, Link, LinkStatusFact, Lock, LockOn, Obs, Outstanding, ReadReason, Refused,
-        SealedAs, StageFact, State, Written,
+        Restated, SealedAs, StageFact, State, Written,
     },
     time::Millis,
     value::Value,
@@ -141,14 +141,18 @@ fn history() -> History {
     });
     let of_field = FieldHistory {
         cells: cells.collect(),
-        obs: vec![Obs {
+        obs: [Obs {
             event: 0,
             cell: 5,
             sealed: SealedAs::Turn,
-        }],
+        }]
+        .into(),
         ..FieldHistory::default()
     };
     history.fields.insert("city".into(), of_field);
+    let mut again = Restated::by(0);
+    again.take(0);
+    history.restate(again);
     history
 }
 
@@ -204,7 +208,7 @@ fn golden_state() {
         rule_version: "0123456789abcdef".into(),
         ..Golden::default()
     };
-    state.golden.insert("city".into(), golden);
+    state.golden = std::sync::Arc::new([("city".into(), golden)].into_iter().collect());
     state.golden_version = 3;
     let lock = Lock {
         on: LockOn::Source("crm".into()),

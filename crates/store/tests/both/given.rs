@@ -1,11 +1,11 @@
 //! Books, rows and messages for the facts.
 
-pub use std::collections::{BTreeMap, BTreeSet};
+pub use std::collections::BTreeSet;
 
 pub use baton_core::{
     book::{
-        AddressRow, Book, Entry, GuardKey, LedgerRow, Needs, OutBody, OutMessage, OutTopic, Parked,
-        ParkedCode,
+        AddressRow, Book, Entry, GuardKey, LedgerRow, Needs, OutBody, OutKey, OutMessage, OutTopic,
+        Parked, ParkedCode,
     },
     change::{Cause, Change, Class, FieldChange, Format, Origin, Outcome, Seen, Verdicts},
     id::{Digest, EntityId, Kind, Object, Position, RecordKey},
@@ -101,7 +101,7 @@ pub fn ledger_row(entity: EntityId, at: i64, event: &str) -> LedgerRow {
 pub fn message(key: &str, topic: OutTopic) -> OutMessage {
     OutMessage {
         topic,
-        key: key.into(),
+        key: OutKey::Named(key.into()),
         body: OutBody::Golden(wire::GoldenMessage {
             entity: baton_core::id::EntityId {
                 kind: Kind::Person,
@@ -111,9 +111,9 @@ pub fn message(key: &str, topic: OutTopic) -> OutMessage {
             version: 1,
             at: Millis(1_767_225_600_000),
             rule_version: "v1".into(),
-            fields: BTreeMap::new(),
+            fields: Default::default(),
             changed: vec![],
-            records: BTreeMap::new(),
+            records: Default::default(),
         }),
         at: Millis(5),
         cause: digest(key),

@@ -397,7 +397,7 @@ impl World {
         let golden = self.person().map(|p| &p.golden);
         golden
             .into_iter()
-            .flatten()
+            .flat_map(|golden| golden.iter())
             .map(|(name, g)| (*name, g.value.clone()))
             .collect()
     }

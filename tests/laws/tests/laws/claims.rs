@@ -50,7 +50,7 @@ fn l3_a_winner_said_what_it_won_with() {
         let said: Vec<_> = changes(&played.book.out.ledger)
             .flat_map(baton_laws::history::facts)
             .collect();
-        for (field, golden) in &state.golden {
+        for (field, golden) in state.golden.iter() {
             if let (Some(winner), Some(event)) = (&golden.winner, golden.event) {
                 let by_winner =
                     |f: &&baton_reference::Fact| f.record == *winner && f.field == *field;
