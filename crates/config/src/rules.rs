@@ -119,6 +119,7 @@ fn mass_clear(root: &Table) -> MassClear {
         guard.window = table.duration("window").unwrap_or(guard.window);
         guard.records = table.int("records").unwrap_or(guard.records);
         guard.percent = table.int("percent").or(guard.percent);
+        guard.percent_from = table.int("percent_from").unwrap_or(guard.percent_from);
     }
     guard
 }

@@ -10,6 +10,7 @@ use crate::{
     answer,
     change::Outcome,
     effects::{Effects, Transition},
+    holdings,
     input::Input,
     laws,
     name::Name,
@@ -28,6 +29,7 @@ use crate::{
 pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Transition {
     let mut effects = Effects::default();
     let mut touched = BTreeSet::new();
+    let held = holdings::moves_records(state, input).then(|| holdings::tally(state));
     let outcome = match input {
         Input::Change(change) => change_in(state, change, rules, at, &mut touched, &mut effects),
         Input::Answer(answer) => {
@@ -56,6 +58,10 @@ pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Tra
             Outcome::Applied
         }
     };
+    if let Some(before) = held {
+        effects.holdings.clear();
+        holdings::note_moves(&mut effects.holdings, &before, &holdings::tally(state));
+    }
     // What is not recorded must not move anything, or a replay would not (L10): what is due waits for its timer.
     let recorded = outcome != Outcome::Duplicate || !touched.is_empty();
     if recorded {
@@ -71,7 +77,7 @@ pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Tra
     if recorded {
         plan::plan(state, rules, at, &mut effects);
         laws::check(state, input, outcome, &mut effects, rules, at);
-        seal::seal_when_long(state, rules, at);
+        seal::seal_when_long(state, rules, at, &mut effects);
         state.wake = plan::next_wake(state, rules);
     }
     Transition {

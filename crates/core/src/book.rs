@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     change::{Change, Format, Outcome, RawChange},
+    holdings::Holding,
     id::{Digest, EntityId, Position, RecordKey},
     name::Name,
     state::{ConsentTurn, State},
@@ -36,6 +37,9 @@ pub struct Book {
     pub addresses: Map<Digest, AddressRow>,
     /// Distinct clears per (system, field, window), for the mass-clear guard.
     pub guards: BTreeMap<GuardKey, BTreeSet<Digest>>,
+    /// How many records hold a field, as far as it was looked up, with what this batch has moved. For one that was
+    /// not looked up it is only what was moved.
+    pub holdings: BTreeMap<Holding, i64>,
     /// What the batch has produced so far.
     pub out: Out,
     /// The store's own memory of what it loaded; the core only asks it whether something was looked up.
@@ -49,6 +53,8 @@ pub struct Book {
 pub struct Stored {
     pub links: Map<RecordKey, u64>,
     pub keys: Map<Digest, u64>,
+    /// Counts that were looked up.
+    pub holdings: BTreeSet<Holding>,
 }
 
 /// An entity with its stored version (0: not stored yet).
@@ -80,6 +86,8 @@ pub struct Out {
     pub keys_added: Vec<(Digest, EntityId)>,
     pub keys_removed: Vec<(Digest, EntityId)>,
     pub guards: Vec<(GuardKey, Digest)>,
+    /// By how much counts of records that hold a field have moved.
+    pub holdings: BTreeMap<Holding, i64>,
     pub ledger: Vec<LedgerRow>,
     pub messages: Vec<OutMessage>,
     pub parked: Vec<Parked>,
@@ -233,6 +241,7 @@ pub struct Needs {
     pub addresses: Vec<Digest>,
     pub entities: Vec<EntityId>,
     pub guards: Vec<GuardKey>,
+    pub holdings: Vec<Holding>,
 }
 
 /// One thing to settle, ready for the book.

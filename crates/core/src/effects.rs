@@ -1,10 +1,13 @@
 //! What an `apply` asks the shell to do.
 
+use std::collections::BTreeMap;
+
 use compact_str::format_compact;
 
 use crate::{
     book::{OutBody, OutKey, OutMessage, OutTopic, Parked, ParkedCode},
     change::Outcome,
+    holdings::Holding,
     id::{Digest, RecordKey},
     name::Name,
     state::State,
@@ -32,6 +35,8 @@ pub struct Effects {
     /// Fields whose golden value changed.
     pub changed: Vec<Name>,
     pub violations: Vec<&'static str>,
+    /// By how much the input moves the counts of records that hold a field.
+    pub holdings: BTreeMap<Holding, i64>,
 }
 
 impl Effects {

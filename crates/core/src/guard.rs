@@ -3,48 +3,57 @@
 use crate::identify::{digest_of_record, entry, take};
 use crate::{
     book::{Book, GuardKey, Settled},
-    change::Change,
-    id::{Digest, EntityId},
+    holdings::Holding,
+    id::{Digest, EntityId, RecordKey},
     input::Input,
+    name::Name,
     rules::Rules,
+    state::Guarded,
     time::Millis,
 };
 use std::collections::BTreeSet;
 
 pub(crate) fn settle_wake(book: &mut Book, entity: EntityId, rules: &Rules, at: Millis) -> Settled {
-    let due: Vec<(Digest, bool)> = entry(book, entity)
+    let due: Vec<(Digest, Guarded)> = entry(book, entity)
         .state
         .guarded
         .iter()
         .filter(|(_, g)| g.held.is_none() && g.until <= at)
         .map(|(event, g)| (*event, g.clone()))
-        .collect::<Vec<_>>()
-        .into_iter()
-        .map(|(event, guarded)| {
-            let most = guarded.fields.iter().map(|field| {
-                guard_windows(guarded.until, rules)
-                    .filter_map(|window| {
-                        let key = GuardKey {
-                            system: guarded.record.system,
-                            field: *field,
-                            window,
-                        };
-                        book.guards.get(&key)
-                    })
-                    .flatten()
-                    .collect::<BTreeSet<_>>()
-                    .len()
-            });
-            (
-                event,
-                most.max().unwrap_or(0) > rules.mass_clear.records as usize,
-            )
-        })
         .collect();
-    for (event, held) in due {
+    for (event, guarded) in due {
+        let held = is_mass(book, &guarded, rules);
         take(book, entity, Input::ClearVerdict { event, held }, rules, at);
     }
     take(book, entity, Input::Wake, rules, at)
+}
+
+/// Whether a field that this change emptied was emptied at too many records at once.
+fn is_mass(book: &Book, guarded: &Guarded, rules: &Rules) -> bool {
+    let record = digest_of_record(&guarded.record);
+    let system = guarded.record.system;
+    guarded.fields.iter().any(|field| {
+        let cleared: BTreeSet<Digest> = guard_windows(guarded.until, rules)
+            .filter_map(|window| {
+                book.guards.get(&GuardKey {
+                    system,
+                    field: *field,
+                    window,
+                })
+            })
+            .flatten()
+            .copied()
+            .collect();
+        let holding = Holding {
+            system,
+            field: *field,
+        };
+        let others = book.holdings.get(&holding).copied().unwrap_or(0);
+        cleared.contains(&record)
+            && rules
+                .mass_clear
+                .is_mass(cleared.len() as u64, others.try_into().unwrap_or(0))
+    })
 }
 
 /// The windows whose clears count together with one that waits until `until`.
@@ -54,17 +63,24 @@ pub(crate) fn guard_windows(until: Millis, rules: &Rules) -> impl Iterator<Item 
     [own, own.plus(window)].into_iter()
 }
 
-pub(crate) fn note_clears(book: &mut Book, change: &Change, until: Millis, rules: &Rules) {
+/// Notes the fields that a change empties at its record. A blank that restates a blank is no clear.
+pub(crate) fn note_clears(
+    book: &mut Book,
+    record: &RecordKey,
+    cleared: &[Name],
+    until: Millis,
+    rules: &Rules,
+) {
     let window = rules.mass_clear.window.max(1);
-    let record = digest_of_record(&change.record);
-    for field in change.fields.iter().filter(|f| f.value.is_blank()) {
+    let digest = digest_of_record(record);
+    for field in cleared {
         let key = GuardKey {
-            system: change.record.system,
-            field: field.field,
+            system: record.system,
+            field: *field,
             window: until.minus(window).floor(window),
         };
-        if book.guards.entry(key.clone()).or_default().insert(record) {
-            book.out.guards.push((key, record));
+        if book.guards.entry(key.clone()).or_default().insert(digest) {
+            book.out.guards.push((key, digest));
         }
     }
 }

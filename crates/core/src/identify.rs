@@ -13,10 +13,11 @@ use crate::{
     consent::own_turns,
     echo::is_variant,
     effects::Effects,
+    holdings,
     id::{Digest, EntityId, RecordKey},
     input::{Input, StewardAct},
     name::Name,
-    observe::take_verdicts,
+    observe::{guardable, take_verdicts},
     rules::Rules,
     state::{PendingCreate, State},
     time::Millis,
@@ -153,13 +154,14 @@ fn settle_change(
         },
     };
     let entity = gather(book, &change, entity, rules, at);
-    let entry = entry(book, entity);
+    let state = &entry(book, entity).state;
     if change.verdicts.entity.is_none() {
-        take_verdicts(&entry.state, &mut change, rules);
+        take_verdicts(state, &mut change, rules);
     }
     change.verdicts.entity = Some(entity);
     if let Some(until) = change.verdicts.clears_wait_until {
-        note_clears(book, &change, until, rules);
+        let cleared = guardable(state, &change, rules);
+        note_clears(book, &change.record, &cleared, until, rules);
     }
     if linked != Some(entity) {
         set_link(book, change.record.clone(), entity);
@@ -379,8 +381,12 @@ pub(crate) fn take(
     } else {
         BTreeSet::new()
     };
-    let transition = apply(&mut held.state, &input, rules, at);
+    let mut transition = apply(&mut held.state, &input, rules, at);
     held.dirty |= transition.recorded;
+    if !transition.recorded {
+        // What is not recorded is not written, so its counts must not be either.
+        transition.effects.holdings.clear();
+    }
     let linked = file(book, transition.effects);
     for record in linked {
         set_link(book, record, entity);
@@ -411,6 +417,10 @@ fn file(book: &mut Book, effects: Effects) -> Vec<RecordKey> {
     out.messages.extend(effects.messages);
     out.parked.extend(effects.parked);
     out.unparked.extend(effects.unparked);
+    for (holding, by) in effects.holdings {
+        *book.holdings.entry(holding).or_default() += by;
+        holdings::add(&mut out.holdings, holding, by);
+    }
     for law in effects.violations {
         *out.violations.entry(law).or_default() += 1;
     }

@@ -18,6 +18,7 @@ pub mod effects;
 pub mod explain;
 pub mod guard;
 pub mod history;
+pub mod holdings;
 pub mod id;
 pub mod identify;
 pub mod input;

@@ -7,6 +7,7 @@ use crate::{
     book::{Book, GuardKey, Item, Needs},
     change::Change,
     consent::address_digest,
+    holdings::Holding,
     id::{Digest, EntityId, Kind, RecordKey},
     rules::Rules,
     state::State,
@@ -66,6 +67,8 @@ pub fn needs(book: &Book, items: &[Item], rules: &Rules) -> Needs {
     needs.entities.dedup();
     needs.guards.sort();
     needs.guards.dedup();
+    needs.holdings.sort();
+    needs.holdings.dedup();
     needs
 }
 
@@ -140,6 +143,13 @@ fn needs_of_state(book: &Book, state: &State, rules: &Rules, needs: &mut Needs) 
     }
     for guarded in state.guarded.values().filter(|g| g.held.is_none()) {
         for field in &guarded.fields {
+            let holding = Holding {
+                system: guarded.record.system,
+                field: *field,
+            };
+            if rules.mass_clear.percent.is_some() && !book.stored.holdings.contains(&holding) {
+                needs.holdings.push(holding);
+            }
             for window in guard_windows(guarded.until, rules) {
                 need_guard(
                     book,

@@ -5,11 +5,14 @@ use crate::{
     answer,
     change::{Change, Class, FieldChange, Origin, Outcome, Seen},
     effects::Effects,
+    holdings::{Holding, add, is_filled, note_moves, tally},
     id::RecordKey,
     name::Name,
     order::{Rho, Role, track},
     rules::Rules,
-    state::{Event, Guarded, History, IntentEnd, Obs, ReadReason, Restated, SealedAs, State},
+    state::{
+        Event, Guarded, History, IntentEnd, LinkStatus, Obs, ReadReason, Restated, SealedAs, State,
+    },
     time::Millis,
 };
 use std::collections::BTreeSet;
@@ -133,7 +136,7 @@ pub(crate) fn change_in(
     ) {
         return Outcome::Noop;
     }
-    if duplicate(state, change, rules, touched) {
+    if duplicate(state, change, rules, touched, effects) {
         return Outcome::Duplicate;
     }
     if echoes_create(state, change, rules) {
@@ -167,7 +170,7 @@ pub(crate) fn change_in(
         };
         state.guarded.insert(change.event, guarded);
     }
-    let moved = observe(state, change, rules, touched);
+    let moved = observe(state, change, rules, touched, effects);
     let relinked = relink(state, change, rules, touched, effects);
     stage(state, change, rules, touched, at, effects);
     let wants_read = match change.class {
@@ -266,20 +269,26 @@ fn duplicate(
     change: &Change,
     rules: &Rules,
     touched: &mut BTreeSet<Name>,
+    effects: &mut Effects,
 ) -> bool {
-    let Some(history) = state.histories.get_mut(&change.record) else {
+    let known = state.histories.get(&change.record).and_then(|history| {
+        let at = history
+            .events
+            .iter()
+            .rposition(|e| e.event == change.event)?;
+        Some((at, history.events[at].time, history.events[at].position))
+    });
+    let Some((known, seen, placed)) = known else {
         return false;
     };
-    let Some(known) = history.events.iter().rposition(|e| e.event == change.event) else {
-        return false;
-    };
-    let event = &mut history.events[known];
-    let (time, position) = (
-        event.time.min(change.time),
-        event.position.min(change.position),
-    );
-    if (time, position) != (event.time, event.position) {
-        let was = (event.time, event.position);
+    let (time, position) = (seen.min(change.time), placed.min(change.position));
+    if (time, position) == (seen, placed) {
+        return true;
+    }
+    let held = tally(state);
+    if let Some(history) = state.histories.get_mut(&change.record) {
+        let was = (seen, placed);
+        let event = &mut history.events[known];
         event.time = time;
         event.position = position;
         history.write_all_out();
@@ -298,6 +307,7 @@ fn duplicate(
             touched.extend(rules.entity(state.id.kind).fields.keys());
         }
     }
+    note_moves(&mut effects.holdings, &held, &tally(state));
     true
 }
 
@@ -334,8 +344,10 @@ fn observe(
     change: &Change,
     rules: &Rules,
     touched: &mut BTreeSet<Name>,
+    effects: &mut Effects,
 ) -> bool {
     let quantum = rules.timing.quantum;
+    let counts = state.status(&change.record) == LinkStatus::Active;
     let delta = change.class == Class::Delta;
     let quiet = is_quiet(state, &change.record);
     let history = state.histories.entry(change.record.clone()).or_default();
@@ -379,7 +391,20 @@ fn observe(
                 history.write_all_out();
             }
         }
+        let filled = |history: &History| history.fields.get(&field.field).is_some_and(is_filled);
+        let was_filled = filled(history);
         let put = put(history, field, event, rho, quantum);
+        if counts && filled(history) != was_filled {
+            let holding = Holding {
+                system: change.record.system,
+                field: field.field,
+            };
+            add(
+                &mut effects.holdings,
+                holding,
+                if was_filled { -1 } else { 1 },
+            );
+        }
         moved |= put.first || (put.differs && past && change.origin != Origin::Ours);
         if !(put.restates && quiet && !delta) {
             touched.insert(field.field);

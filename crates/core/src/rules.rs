@@ -554,9 +554,26 @@ impl ConsentState {
 /// `window`, and the whole batch is held.
 #[derive(Clone, Debug)]
 pub struct MassClear {
+    /// How long clears wait, ms.
     pub window: i64,
     pub records: u32,
+    /// Share of the records of a source that hold the field, 1 to 100.
     pub percent: Option<u32>,
+    /// Fewer clears than this are no mass, whatever their share.
+    pub percent_from: u32,
+}
+
+impl MassClear {
+    /// Whether so many cleared records of one source are too many, where so many others still hold the field.
+    #[must_use]
+    pub fn is_mass(&self, cleared: u64, others: u64) -> bool {
+        let share = |percent: u32| {
+            let before = cleared.saturating_add(others);
+            cleared >= u64::from(self.percent_from)
+                && cleared.saturating_mul(100) > before.saturating_mul(u64::from(percent))
+        };
+        cleared > u64::from(self.records) || self.percent.is_some_and(share)
+    }
 }
 
 impl Default for MassClear {
@@ -565,6 +582,27 @@ impl Default for MassClear {
             window: 60_000,
             records: 100,
             percent: None,
+            percent_from: 10,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_the_share_is_a_mass_and_the_share_itself_is_not() {
+        let guard = MassClear {
+            records: 100,
+            percent: Some(10),
+            ..MassClear::default()
+        };
+        assert!(!guard.is_mass(20, 180));
+        assert!(guard.is_mass(20, 179));
+        assert!(!guard.is_mass(9, 0), "too few to be a mass");
+        assert!(guard.is_mass(10, 0));
+        assert!(!guard.is_mass(100, 10_000));
+        assert!(guard.is_mass(101, 10_000));
     }
 }

@@ -3,6 +3,8 @@
 
 use crate::{
     change::{Cause, Origin},
+    effects::Effects,
+    holdings::{note_moves, tally},
     id::RecordKey,
     name::Name,
     order::{Role, track_all},
@@ -16,7 +18,7 @@ const MANY_EVENTS: usize = 64;
 
 /// Seals what lies beyond the horizon, where there is enough of it to be worth the work. The same inputs in the same
 /// order seal at the same moments, so a replay ends in the same state.
-pub(crate) fn seal_when_long(state: &mut State, rules: &Rules, at: Millis) {
+pub(crate) fn seal_when_long(state: &mut State, rules: &Rules, at: Millis, effects: &mut Effects) {
     let before = at.minus(rules.timing.horizon).floor(rules.timing.quantum);
     let worth = |h: &History| {
         let old = |e: &&Event| e.time.is_timed() && e.time < before;
@@ -24,7 +26,10 @@ pub(crate) fn seal_when_long(state: &mut State, rules: &Rules, at: Millis) {
         h.events.len() > MANY_EVENTS && h.events.iter().filter(old).count() * 2 > h.events.len()
     };
     if before > state.sealed_before && state.histories.values().any(|h| worth(h)) {
+        // An own write that no event showed becomes the last thing seen.
+        let held = tally(state);
         seal(state, rules, before);
+        note_moves(&mut effects.holdings, &held, &tally(state));
     }
 }
 

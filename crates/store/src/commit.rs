@@ -123,6 +123,10 @@ fn settle_versions(book: &mut Book, ready: Ready) {
         row.dirty = false;
     }
     let out = std::mem::take(&mut book.out);
+    // What was moved without being looked up is stored now, and no part of what is looked up next.
+    let looked_up = &book.stored.holdings;
+    book.holdings
+        .retain(|holding, _| looked_up.contains(holding));
     let records: BTreeSet<RecordKey> = out.links.into_iter().map(|(record, _)| record).collect();
     for record in records {
         if let Some(version) = book.stored.links.get_mut(&record) {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use baton_core::{
     book::{AddressRow, Book, Entry, GuardKey, Needs},
+    holdings::Holding,
     id::{Digest, EntityId, RecordKey},
     name::Name,
     state::State,
@@ -43,6 +44,13 @@ const GUARDS: Sql = Sql {
     table: "guards",
     key: 3,
     input: &[Type::Text, Type::Text, Type::Int],
+};
+const HOLDINGS: Sql = Sql {
+    text: "SELECT h.system, h.field, h.records FROM {input} CROSS JOIN holdings h
+           WHERE h.system = input.column1 AND h.field = input.column2",
+    table: "holdings",
+    key: 2,
+    input: &[Type::Text, Type::Text],
 };
 const ENTITIES: Sql = Sql {
     text: "SELECT e.kind, e.id, e.version, e.body FROM {input} CROSS JOIN entities e
@@ -100,9 +108,16 @@ impl Store {
             .iter()
             .filter(|guard| !book.guards.contains_key(*guard))
             .collect();
+        let holdings: BTreeSet<Holding> = needs
+            .holdings
+            .iter()
+            .copied()
+            .filter(|holding| !book.stored.holdings.contains(holding))
+            .collect();
         let mut wanted: BTreeSet<EntityId> = needs.entities.iter().copied().collect();
         wanted.retain(|id| !book.entities.contains_key(id));
-        let mut learned = links.len() + keys.len() + addresses.len() + guards.len();
+        let mut learned =
+            links.len() + keys.len() + addresses.len() + guards.len() + holdings.len();
         if learned == 0 && wanted.is_empty() {
             return Ok(0);
         }
@@ -131,6 +146,7 @@ impl Store {
         }
         load_addresses(&mut conn, book, addresses).await?;
         load_guards(&mut conn, book, guards).await?;
+        load_holdings(&mut conn, book, holdings).await?;
 
         behind.retain(|id| !book.entities.contains_key(id));
         wanted.extend(&behind);
@@ -246,6 +262,35 @@ async fn load_guards(
     }
     for (guard, event) in found {
         book.guards.entry(guard).or_default().insert(event);
+    }
+    Ok(())
+}
+
+/// What the book has moved by itself so far is added to what is stored.
+async fn load_holdings(
+    conn: &mut Conn<'_>,
+    book: &mut Book,
+    holdings: BTreeSet<Holding>,
+) -> Result<(), Error> {
+    let mut rows = Rows::default();
+    for holding in &holdings {
+        rows.push([
+            holding.system.as_str().into(),
+            holding.field.as_str().into(),
+        ]);
+    }
+    let found = conn
+        .fetch_rows(&HOLDINGS, rows, |row| {
+            let holding = Holding {
+                system: Name::new(row.text(0, "system")?),
+                field: Name::new(row.text(1, "field")?),
+            };
+            Ok((holding, row.int(2, "records")?))
+        })
+        .await?;
+    book.stored.holdings.extend(holdings);
+    for (holding, records) in found {
+        *book.holdings.entry(holding).or_default() += records;
     }
     Ok(())
 }

@@ -66,6 +66,14 @@ const PUT_GUARDS: Sql = Sql {
     key: 0,
     input: &[Type::Text, Type::Text, Type::Int, Type::Bytes],
 };
+// Others add to the same rows, so the sum is made here and now; nobody has to start again for it.
+const MOVE_HOLDINGS: Sql = Sql {
+    text: "INSERT INTO holdings (system, field, records) {values}
+           ON CONFLICT (system, field) DO UPDATE SET records = holdings.records + excluded.records",
+    table: "holdings",
+    key: 0,
+    input: &[Type::Text, Type::Text, Type::Int],
+};
 const PUT_LEDGER: Sql = Sql {
     text: "INSERT INTO ledger (kind, entity, at, input, event, outcome, body) {values}",
     table: "ledger",
@@ -181,6 +189,7 @@ pub(crate) struct Ready {
     keys: Rows,
     addresses: Rows,
     guards: Rows,
+    holdings: Rows,
     pub ledger: Rows,
     pub outbox: Rows,
     positions: Rows,
@@ -285,6 +294,13 @@ impl Ready {
                 guard.field.as_str().into(),
                 guard.window.0.into(),
                 (*event).into(),
+            ]);
+        }
+        for (holding, by) in &out.holdings {
+            self.holdings.push([
+                holding.system.as_str().into(),
+                holding.field.as_str().into(),
+                (*by).into(),
             ]);
         }
         for row in &out.ledger {
@@ -486,6 +502,9 @@ impl Ready {
         }
         let letters = std::mem::take(&mut self.dead_letters);
         conn.execute_rows(&PUT_DEAD_LETTERS, letters).await?;
+        // Last, because all workers meet at these few rows: they are held for the shortest time.
+        let holdings = std::mem::take(&mut self.holdings);
+        conn.execute_rows(&MOVE_HOLDINGS, holdings).await?;
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use baton_core::{
     book::{Book, Incoming, Item, ParkedCode, Settled},
     change::{Class, Format, Outcome, RawChange},
+    holdings::tally,
     id::{Digest, EntityId, Object, Position, RecordKey},
     input::StewardAct,
     name::Name,
@@ -228,6 +229,13 @@ fn l14_unmerge_gives_both_people_back() {
             people[1].iter().all(|r| town.of(r) == bob),
             "BATON_SEED={seed}"
         );
+        // What each of them holds is counted with whom it went.
+        let mut held = tally(town.state(ann));
+        for (holding, count) in tally(town.state(bob)) {
+            *held.entry(holding).or_default() += count;
+        }
+        town.book.holdings.retain(|_, count| *count != 0);
+        assert_eq!(town.book.holdings, held, "BATON_SEED={seed}");
     }
 }
 

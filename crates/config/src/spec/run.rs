@@ -73,7 +73,13 @@ pub(super) static MASS_CLEAR: TableSpec = table(
         key(
             "percent",
             Shape::Integer(1, 100),
-            "More than this share of the field's records, and all are held.",
+            "More than this share of the records of one source that hold the field, and all are held. Default: no \
+             share counts.",
+        ),
+        key(
+            "percent_from",
+            Shape::Integer(1, 100_000_000),
+            "The share counts from this many records on: a few clears are no mass in a small system. Default 10.",
         ),
     ],
 );

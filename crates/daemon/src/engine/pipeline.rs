@@ -360,6 +360,7 @@ fn is_empty(needs: &Needs) -> bool {
         && needs.addresses.is_empty()
         && needs.entities.is_empty()
         && needs.guards.is_empty()
+        && needs.holdings.is_empty()
 }
 
 /// Takes out what follows a flood of bad messages. The verdict takes effect only if the transaction does.

@@ -55,6 +55,15 @@ CREATE TABLE guards (
     PRIMARY KEY (system, field, opens, event)
 );
 
+-- How many records of a system hold a field: the sum over all states, moved with them. Its share of clears is what the
+-- mass-clear guard weighs.
+CREATE TABLE holdings (
+    system  TEXT COLLATE "C" NOT NULL,
+    field   TEXT COLLATE "C" NOT NULL,
+    records BIGINT           NOT NULL,
+    PRIMARY KEY (system, field)
+);
+
 -- Every input with its verdicts, in the order in which each entity took them in. Nothing is ever removed;
 -- erasure rewrites bodies.
 --   input    change, answer, wake, shared_consent, clear_verdict, steward or absorb

@@ -8,6 +8,7 @@ on_both! {
     a_kept_book_serves_the_next_batch,
     a_moved_link_is_found_at_its_new_entity,
     guards_count_distinct_clears,
+    counts_of_held_fields_add_up_over_all_writers,
     a_damaged_row_is_named,
     large_batches_are_written_whole,
     texts_with_nul_and_backslash_come_back,
@@ -164,6 +165,42 @@ async fn guards_count_distinct_clears(store: &Store) -> Checked {
     let book = loaded(store, &needs).await?;
     assert_eq!(book.guards[&guard].len(), 3);
     assert!(book.guards[&other].is_empty());
+    Ok(())
+}
+
+async fn counts_of_held_fields_add_up_over_all_writers(store: &Store) -> Checked {
+    let phone = Holding {
+        system: "crm".into(),
+        field: "phone".into(),
+    };
+    let city = Holding {
+        field: "city".into(),
+        ..phone
+    };
+    let needs = Needs {
+        holdings: vec![phone, city],
+        ..Needs::default()
+    };
+    let moved = |book: &mut Book, holding, by| {
+        *book.holdings.entry(holding).or_default() += by;
+        *book.out.holdings.entry(holding).or_default() += by;
+    };
+    // One has not looked, one has; neither knows of the other.
+    let mut blind = Book::default();
+    moved(&mut blind, phone, 3);
+    let mut looked = loaded(store, &needs).await?;
+    moved(&mut looked, phone, 2);
+    store.commit(&mut blind, &Batch::default()).await?;
+    store.commit(&mut looked, &Batch::default()).await?;
+    assert_eq!(looked.holdings[&phone], 2);
+    // A book that is kept adds what it looks up to what it moved since, and to nothing else.
+    moved(&mut blind, phone, -1);
+    store.load(&mut blind, &needs).await?;
+    assert_eq!(blind.holdings[&phone], 4);
+    store.commit(&mut blind, &Batch::default()).await?;
+    let book = loaded(store, &needs).await?;
+    assert_eq!(book.holdings.get(&phone), Some(&4));
+    assert_eq!(book.holdings.get(&city), None);
     Ok(())
 }
 

@@ -8,6 +8,7 @@ pub use baton_core::{
         Parked, ParkedCode,
     },
     change::{Cause, Change, Class, FieldChange, Format, Origin, Outcome, Seen, Verdicts},
+    holdings::Holding,
     id::{Digest, EntityId, Kind, Object, Position, RecordKey},
     input::Input,
     rules::ConsentState,
@@ -154,6 +155,7 @@ pub fn all_needs() -> Needs {
         addresses: vec![digest("address-1"), digest("address-2")],
         entities: vec![person("asked"), person("nobody")],
         guards: vec![],
+        holdings: vec![],
     }
 }
 
