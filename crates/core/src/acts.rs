@@ -12,6 +12,7 @@ use crate::{
     rules::Rules,
     state::{LinkStatusFact, Ruling, State},
     time::Millis,
+    value::Value,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -78,6 +79,9 @@ pub(crate) fn steward(
             touched.insert(*field);
             effects.unpark(state, ParkedCode::ManualDecision, None, Some(*field));
         }
+        StewardAct::RuleTuple { group, record, by } => {
+            return rule_tuple(state, *group, record, by, rules, at, touched, effects);
+        }
         StewardAct::Resume { record, field } => {
             let delivery = state.deliveries.entry(record.clone()).or_default();
             delivery.contested.remove(field);
@@ -121,6 +125,38 @@ pub(crate) fn steward(
         StewardAct::Archive { archived } => state.archived = *archived,
         StewardAct::Rejudge => touch_all(state, rules, touched),
     }
+    Outcome::Applied
+}
+
+/// The tuple that the record offers stands from now on, until the next decision. Nothing if it offers none.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the act's own members, taken apart"
+)]
+fn rule_tuple(
+    state: &mut State,
+    group: Name,
+    record: &RecordKey,
+    by: &str,
+    rules: &Rules,
+    at: Millis,
+    touched: &mut BTreeSet<Name>,
+    effects: &mut Effects,
+) -> Outcome {
+    let Some(rule) = rules.entity(state.id.kind).groups.get(&group) else {
+        return Outcome::Noop;
+    };
+    let Some(tuple) = crate::tasks::offered_tuple(state, rule, record, rules) else {
+        return Outcome::Noop;
+    };
+    let chosen = (group, Value::Text(record.to_string().into()));
+    let members = rule.fields.iter().copied().zip(tuple);
+    for (name, value) in members.chain([chosen]) {
+        let by = by.to_owned();
+        state.rulings.insert(name, Ruling { value, by, at });
+    }
+    touched.extend(&rule.fields);
+    effects.unpark(state, ParkedCode::ManualDecision, None, Some(group));
     Outcome::Applied
 }
 

@@ -14,7 +14,7 @@ use crate::{
     input::Input,
     laws,
     name::Name,
-    plan,
+    plan, reread,
     rules::Rules,
     seal,
     state::State,
@@ -29,6 +29,7 @@ use crate::{
 pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Transition {
     let mut effects = Effects::default();
     let mut touched = BTreeSet::new();
+    let doubled = tasks::doubled(state);
     let held = holdings::moves_records(state, input).then(|| holdings::tally(state));
     let outcome = match input {
         Input::Change(change) => change_in(state, change, rules, at, &mut touched, &mut effects),
@@ -57,6 +58,10 @@ pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Tra
             touch_all(state, rules, &mut touched);
             Outcome::Applied
         }
+        Input::Reread { record } => {
+            reread::want_reading(state, record);
+            Outcome::Applied
+        }
     };
     if let Some(before) = held {
         effects.holdings.clear();
@@ -69,6 +74,7 @@ pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Tra
     }
     let moved = rejudge(state, &touched, rules, at, &mut effects);
     tasks::ask_stewards(state, &touched, rules, at, &mut effects);
+    tasks::tell_doubled(&doubled, state, at, &mut effects);
     let outcome = if moved && outcome > Outcome::Applied && outcome != Outcome::Duplicate {
         Outcome::Applied
     } else {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     change::{Change, Format, Outcome, RawChange},
     holdings::Holding,
-    id::{Digest, EntityId, Position, RecordKey},
+    id::{Digest, EntityId, Object, Position, RecordKey},
     name::Name,
     state::{ConsentTurn, State},
     time::Millis,
@@ -40,6 +40,8 @@ pub struct Book {
     /// How many records hold a field, as far as it was looked up, with what this batch has moved. For one that was
     /// not looked up it is only what was moved.
     pub holdings: BTreeMap<Holding, i64>,
+    /// Objects whose known records are, or were, all read again.
+    pub rereads: BTreeMap<(Name, Object), Rereading>,
     /// What the batch has produced so far.
     pub out: Out,
     /// The store's own memory of what it loaded; the core only asks it whether something was looked up.
@@ -55,6 +57,20 @@ pub struct Stored {
     pub keys: Map<Digest, u64>,
     /// Counts that were looked up.
     pub holdings: BTreeSet<Holding>,
+}
+
+/// How far the records of one object of one system have been asked for again, after their source lost count of what
+/// changed. One row, so that a second loss while a pass is under way means one more pass and not many.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Rereading {
+    /// The event that asked last.
+    pub asked: Option<Digest>,
+    /// The event for whose sake a pass is under way.
+    pub pass: Option<Digest>,
+    /// The id that the pass has come to; none before the first.
+    pub after: Option<CompactString>,
+    pub version: u64,
+    pub dirty: bool,
 }
 
 /// An entity with its stored version (0: not stored yet).
@@ -186,11 +202,15 @@ pub enum ParkedCode {
     RefusedWrite,
     ManualDecision,
     UnknownStage,
+    /// A source lost count of what changed in one of its objects.
+    LostChanges,
+    /// One system has several records of one entity.
+    DoubledRecord,
 }
 
 impl ParkedCode {
     /// Every code there is; each has a page in `docs/errors` (`parked-….md`), which a test holds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::AmbiguousMatch,
         Self::NotAdmitted,
         Self::SharedKey,
@@ -201,6 +221,8 @@ impl ParkedCode {
         Self::RefusedWrite,
         Self::ManualDecision,
         Self::UnknownStage,
+        Self::LostChanges,
+        Self::DoubledRecord,
     ];
 
     #[must_use]
@@ -216,6 +238,8 @@ impl ParkedCode {
             Self::RefusedWrite => "refused_write",
             Self::ManualDecision => "manual_decision",
             Self::UnknownStage => "unknown_stage",
+            Self::LostChanges => "lost_changes",
+            Self::DoubledRecord => "doubled_record",
         }
     }
 }
@@ -242,6 +266,7 @@ pub struct Needs {
     pub entities: Vec<EntityId>,
     pub guards: Vec<GuardKey>,
     pub holdings: Vec<Holding>,
+    pub rereads: Vec<(Name, Object)>,
 }
 
 /// One thing to settle, ready for the book.
@@ -262,6 +287,16 @@ pub enum Item {
     },
     /// Make one entity of two.
     Merge { winner: EntityId, loser: EntityId },
+    /// The next records of an object that is read again, by id.
+    Reread {
+        system: Name,
+        object: Object,
+        /// The id that the pass had come to when they were looked up.
+        after: Option<CompactString>,
+        ids: Vec<CompactString>,
+        /// There are none behind them.
+        last: bool,
+    },
     /// Take a merge apart again, by provenance.
     Unmerge { winner: EntityId, loser: EntityId },
     /// A steward says which entity a parked change belongs to (none: a new one).

@@ -65,7 +65,7 @@ impl Effects {
         at: Millis,
         why: String,
     ) {
-        self.parked.push(Parked {
+        self.put(Parked {
             id: parked_id(state, code, record, field),
             code,
             at,
@@ -85,7 +85,19 @@ impl Effects {
         record: Option<&RecordKey>,
         field: Option<Name>,
     ) {
-        self.unparked.push(parked_id(state, code, record, field));
+        self.take_back(parked_id(state, code, record, field));
+    }
+
+    /// Of one matter the last word counts: what is put after it was taken back waits.
+    pub(crate) fn put(&mut self, parked: Parked) {
+        self.unparked.retain(|id| *id != parked.id);
+        self.parked.push(parked);
+    }
+
+    /// What is taken back after it was put does not wait.
+    pub(crate) fn take_back(&mut self, id: Digest) {
+        self.parked.retain(|parked| parked.id != id);
+        self.unparked.push(id);
     }
 }
 

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt::Write as _};
 
 use crate::{
     claim::{Claim, Why},
-    judge::{Subject, field_verdict, group_verdict, subject_of, under_lock, value_lock},
+    judge::{Subject, field_verdict, group_verdict, steward_said, subject_of},
     name::Name,
     rules::{OnBlank, Rules, Strategy},
     state::{IntentEnd, State},
@@ -37,12 +37,12 @@ pub fn explain(state: &State, rules: &Rules, field: Name, at: Millis) -> Option<
             let group = entity.groups.get(&name)?;
             let member = group.fields.iter().position(|f| *f == field)?;
             let verdict = group_verdict(state, group, rules, at);
-            let locked = value_lock(state, field, at).map(|value| under_lock(&verdict, value));
+            let said = steward_said(state, group, member, &verdict, at);
             of_verdict(
                 state,
                 field,
                 member,
-                locked.as_ref().unwrap_or(&verdict),
+                said.as_ref().unwrap_or(&verdict),
                 &group.strategy,
                 rules,
                 Detail::Every,

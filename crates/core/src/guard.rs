@@ -56,11 +56,12 @@ fn is_mass(book: &Book, guarded: &Guarded, rules: &Rules) -> bool {
     })
 }
 
-/// The windows whose clears count together with one that waits until `until`.
+/// The windows whose clears count together with one that waits until `until`: its own and both neighbours, so that a
+/// batch across the border of two is one batch for all who are in it.
 pub(crate) fn guard_windows(until: Millis, rules: &Rules) -> impl Iterator<Item = Millis> {
     let window = rules.mass_clear.window.max(1);
     let own = until.minus(window).floor(window);
-    [own, own.plus(window)].into_iter()
+    [own.minus(window), own, own.plus(window)].into_iter()
 }
 
 /// Notes the fields that a change empties at its record. A blank that restates a blank is no clear.

@@ -91,8 +91,10 @@ pub(crate) fn moves_records(state: &State, input: &Input) -> bool {
         | Input::Steward(
             StewardAct::Unmerge { .. } | StewardAct::MergedInto { .. } | StewardAct::Erase,
         ) => true,
-        Input::Steward(_) | Input::Wake | Input::SharedConsent(_) | Input::ClearVerdict { .. } => {
-            false
-        }
+        Input::Steward(_)
+        | Input::Wake
+        | Input::SharedConsent(_)
+        | Input::ClearVerdict { .. }
+        | Input::Reread { .. } => false,
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     input::{Input, StewardAct},
     name::Name,
     observe::{guardable, take_verdicts},
+    reread::{lost_changes, next_records},
     rules::Rules,
     state::{PendingCreate, State},
     time::Millis,
@@ -74,6 +75,13 @@ pub fn settle(book: &mut Book, item: Item, rules: &Rules, at: Millis) -> Settled
                 entity: Some(winner),
             }
         }
+        Item::Reread {
+            system,
+            object,
+            after,
+            ids,
+            last,
+        } => next_records(book, (system, object), after, ids, last, rules, at),
         Item::Unmerge { winner, loser } => unmerge(book, survivor(book, winner), loser, rules, at),
         Item::Resolve { parked, entity } => {
             let Some(change) = parked.change else {
@@ -120,8 +128,10 @@ fn settle_change(
         outcome: Outcome::Noop,
         entity,
     };
-    if matches!(change.class, Class::Tombstone | Class::Overflow) {
-        return nothing(None);
+    match change.class {
+        Class::Tombstone => return nothing(None),
+        Class::Overflow => return lost_changes(book, &change, rules, at),
+        _ => {}
     }
     let linked = book.links.get(&change.record).map(|e| survivor(book, *e));
     let known = forced.or(linked);
@@ -415,8 +425,15 @@ pub(crate) fn take(
 fn file(book: &mut Book, effects: Effects) -> Vec<RecordKey> {
     let out = &mut book.out;
     out.messages.extend(effects.messages);
-    out.parked.extend(effects.parked);
-    out.unparked.extend(effects.unparked);
+    // As within one input, so within the batch: of one matter the last word counts.
+    for parked in effects.parked {
+        out.unparked.retain(|id| *id != parked.id);
+        out.parked.push(parked);
+    }
+    for id in effects.unparked {
+        out.parked.retain(|parked| parked.id != id);
+        out.unparked.push(id);
+    }
     for (holding, by) in effects.holdings {
         *book.holdings.entry(holding).or_default() += by;
         holdings::add(&mut out.holdings, holding, by);

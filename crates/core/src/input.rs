@@ -32,6 +32,10 @@ pub enum Input {
     Steward(StewardAct),
     /// Another entity's claims and links come in (merge); taken out again by `Unmerge`.
     Absorb(Box<State>),
+    /// The record is to be read, because its source lost count of what changed.
+    Reread {
+        record: RecordKey,
+    },
 }
 
 /// The answer to a command, canonical.
@@ -95,4 +99,10 @@ pub enum StewardAct {
     },
     /// Judge everything again under the active rules.
     Rejudge,
+    /// Decide a `manual` group: the tuple that this record offers now, whole.
+    RuleTuple {
+        group: Name,
+        record: RecordKey,
+        by: String,
+    },
 }

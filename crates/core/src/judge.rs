@@ -13,6 +13,7 @@ use crate::{
     rules::{Expr, FieldRule, FieldType, GroupRule, Rules, Strategy},
     state::{Golden, LockOn, State},
     strategy::{Court, Verdict},
+    tasks::ruled_tuple,
     time::Millis,
     value::Value,
 };
@@ -84,14 +85,14 @@ pub fn judge(state: &State, subject: Subject, rules: &Rules, at: Millis) -> Judg
             let mut judgement = Judgement::default();
             for (member, field) in group.fields.iter().enumerate() {
                 until = earliest(until, lock_end(state, *field, at));
-                let locked = value_lock(state, *field, at).map(|value| under_lock(&verdict, value));
-                let golden = golden_of(locked.as_ref().unwrap_or(&verdict), member, rules);
+                let said = steward_said(state, group, member, &verdict, at);
+                let golden = golden_of(said.as_ref().unwrap_or(&verdict), member, rules);
                 if is_news(state, *field, &golden) {
                     let account = of_verdict(
                         state,
                         *field,
                         member,
-                        locked.as_ref().unwrap_or(&verdict),
+                        said.as_ref().unwrap_or(&verdict),
                         &group.strategy,
                         rules,
                         Detail::Rivals,
@@ -142,14 +143,38 @@ pub fn group_verdict<'a>(
     }
 }
 
-/// The verdict on a group as it is for a member that is locked on a value.
+/// The verdict on a group as it is for one member, where a steward said something about it: a lock of the member on a
+/// value, else the tuple that was chosen for a `manual` group.
 #[must_use]
-pub fn under_lock<'a>(verdict: &Verdict<'a>, value: &Value) -> Verdict<'a> {
+pub fn steward_said<'a>(
+    state: &State,
+    group: &GroupRule,
+    member: usize,
+    verdict: &Verdict<'a>,
+    at: Millis,
+) -> Option<Verdict<'a>> {
+    let field = *group.fields.get(member)?;
+    if let Some(value) = value_lock(state, field, at) {
+        return Some(put_aside(verdict, value, Why::Locked));
+    }
+    if group
+        .fields
+        .iter()
+        .any(|f| source_lock(state, *f, at).is_some())
+    {
+        return None;
+    }
+    let (_, tuple) = ruled_tuple(state, group)?;
+    Some(put_aside(verdict, tuple.get(member)?, Why::Ruled))
+}
+
+/// A verdict in whose place a steward's word stands.
+fn put_aside<'a>(verdict: &Verdict<'a>, value: &Value, why: Why) -> Verdict<'a> {
     let beaten = verdict.winner.iter().chain(&verdict.contributors);
     Verdict {
         computed: Some(value.clone()),
         losers: beaten
-            .map(|claim| (claim.clone(), Why::Locked))
+            .map(|claim| (claim.clone(), why))
             .chain(verdict.losers.iter().cloned())
             .collect(),
         ruled: true,
@@ -213,15 +238,31 @@ pub fn field_verdict<'a>(
             }
         }
         Strategy::Follow { group } => {
-            let leader = rules
-                .entity(state.id.kind)
-                .groups
-                .get(group)
-                .and_then(|g| group_verdict(state, g, rules, at).winner)
-                .map(|winner| winner.record.clone());
+            let rule = rules.entity(state.id.kind).groups.get(group);
+            let leader = rule.and_then(|rule| {
+                chosen_record(state, *group, rule, at).or_else(|| {
+                    let winner = group_verdict(state, rule, rules, at).winner;
+                    winner.map(|winner| winner.record.clone())
+                })
+            });
             follow(&court, leader.as_ref())
         }
         strategy => court.judge(strategy),
+    }
+}
+
+/// The record whose tuple a steward chose for a `manual` group.
+fn chosen_record(state: &State, name: Name, group: &GroupRule, at: Millis) -> Option<RecordKey> {
+    let locked = group
+        .fields
+        .iter()
+        .any(|f| source_lock(state, *f, at).is_some());
+    if locked || ruled_tuple(state, group).is_none() {
+        return None;
+    }
+    match &state.ruling(name)?.value {
+        Value::Text(record) => RecordKey::parse(record),
+        _ => None,
     }
 }
 

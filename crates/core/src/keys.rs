@@ -180,7 +180,10 @@ pub(crate) fn touches_identity(input: &Input, state: &State, rules: &Rules) -> b
                 })
         }
         Input::Answer(_) | Input::Absorb(_) | Input::Steward(_) => true,
-        Input::Wake | Input::SharedConsent(_) | Input::ClearVerdict { .. } => false,
+        Input::Wake
+        | Input::SharedConsent(_)
+        | Input::ClearVerdict { .. }
+        | Input::Reread { .. } => false,
     }
 }
 

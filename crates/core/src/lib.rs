@@ -34,6 +34,7 @@ pub mod order;
 pub mod plan;
 mod rejudge;
 pub mod render;
+mod reread;
 pub mod rest;
 pub mod rules;
 pub mod seal;

@@ -5,10 +5,11 @@ use crate::identify::survivor;
 use crate::keys::{addresses_in, change_keys, named_records};
 use crate::{
     book::{Book, GuardKey, Item, Needs},
-    change::Change,
+    change::{Change, Class},
     consent::address_digest,
     holdings::Holding,
-    id::{Digest, EntityId, Kind, RecordKey},
+    id::{Digest, EntityId, Kind, Object, RecordKey},
+    name::Name,
     rules::Rules,
     state::State,
 };
@@ -44,6 +45,22 @@ pub fn needs(book: &Book, items: &[Item], rules: &Rules) -> Needs {
                     }
                 }
             }
+            Item::Reread {
+                system,
+                object,
+                ids,
+                ..
+            } => {
+                need_reread(book, (*system, *object), &mut needs);
+                for id in ids {
+                    let record = RecordKey {
+                        system: *system,
+                        object: *object,
+                        id: id.clone(),
+                    };
+                    need_link(book, record, &mut needs);
+                }
+            }
             Item::Resolve { parked, entity } => {
                 if let Some(change) = &parked.change {
                     needs_of_change(book, change, rules, &mut needs);
@@ -69,10 +86,16 @@ pub fn needs(book: &Book, items: &[Item], rules: &Rules) -> Needs {
     needs.guards.dedup();
     needs.holdings.sort();
     needs.holdings.dedup();
+    needs.rereads.sort();
+    needs.rereads.dedup();
     needs
 }
 
 fn needs_of_change(book: &Book, change: &Change, rules: &Rules, needs: &mut Needs) {
+    if change.class == Class::Overflow {
+        let RecordKey { system, object, .. } = change.record;
+        return need_reread(book, (system, object), needs);
+    }
     need_link(book, change.record.clone(), needs);
     for (_, record) in named_records(change) {
         need_link(book, record, needs);
@@ -219,6 +242,12 @@ fn need_links_that_move(book: &Book, change: &Change, rules: &Rules, needs: &mut
 fn need_entity(book: &Book, entity: EntityId, needs: &mut Needs) {
     if !book.entities.contains_key(&entity) {
         needs.entities.push(entity);
+    }
+}
+
+fn need_reread(book: &Book, object: (Name, Object), needs: &mut Needs) {
+    if !book.rereads.contains_key(&object) {
+        needs.rereads.push(object);
     }
 }
 

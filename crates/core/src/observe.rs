@@ -11,7 +11,8 @@ use crate::{
     order::{Rho, Role, track},
     rules::Rules,
     state::{
-        Event, Guarded, History, IntentEnd, LinkStatus, Obs, ReadReason, Restated, SealedAs, State,
+        CommandKind, Event, Guarded, History, IntentEnd, LinkStatus, Obs, ReadReason, Restated,
+        SealedAs, State,
     },
     time::Millis,
 };
@@ -198,7 +199,14 @@ pub(crate) fn change_in(
         delivery.last_read = Some((asked, change.position.arrival));
         // What waited for a reading is decided now.
         touched.extend(read_fields.iter().copied());
-        delivery.read_wanted = None;
+        let of_write = delivery
+            .outstanding
+            .as_ref()
+            .is_some_and(|o| o.kind != CommandKind::Read);
+        // The answer to a write may show the record as it was before the changes that were lost.
+        if !(of_write && delivery.read_wanted == Some(ReadReason::Overflow)) {
+            delivery.read_wanted = None;
+        }
     }
     delivery.pending.extend(touched.iter().copied());
     partial_groups(state, &change.record, touched, rules);

@@ -5,7 +5,7 @@ use crate::{
     name::Name,
     order::track,
     rules::{ObjectMapping, Rules, System},
-    state::{Delivery, LinkStatus, State},
+    state::{Delivery, Guarded, LinkStatus, State},
     survey::{desired, holds, in_sync, needs_reading, outgoing},
     time::Millis,
     value::Value,
@@ -28,6 +28,8 @@ pub enum WhyNot {
     Held,
     /// The target refused this value, or the record as a whole.
     Refused,
+    /// The record was emptied there, and the mass-clear guard weighs that clear or holds it for a steward.
+    ClearHeld,
     /// The record that won it was seen blank; a value is never written back over that.
     BlankLeftAlone,
     /// The target has no way to say this value, or needs one and there is none.
@@ -130,6 +132,9 @@ impl Look<'_> {
         if in_sync(&track, &desired, self.delivery, field) {
             return None;
         }
+        if self.clear_held(field) {
+            return Some(WhyNot::ClearHeld);
+        }
         if golden.winner.as_ref() == Some(self.record)
             && track.believed().is_some_and(Value::is_blank)
         {
@@ -141,6 +146,19 @@ impl Look<'_> {
             return Some(WhyNot::Filtered);
         }
         Some(self.stops(field).unwrap_or_else(|| self.waits(field)))
+    }
+
+    /// Whether the blank that stands there is a clear that waits for the guard, or that the guard held. One that is
+    /// held and written over again by another record's value waits for nothing.
+    fn clear_held(&self, field: Name) -> bool {
+        let here = |g: &&Guarded| g.record == *self.record && g.fields.contains(&field);
+        let mut guarded = self.state.guarded.values().filter(here);
+        let blank = track(self.state, self.record, field, self.rules)
+            .believed()
+            .is_some_and(Value::is_blank);
+        let golden = self.state.golden.get(&field);
+        let won_here = golden.is_some_and(|g| g.winner.as_ref() == Some(self.record));
+        guarded.any(|g| g.held.is_none() || (blank && won_here))
     }
 
     /// What keeps a field from being written until somebody acts.

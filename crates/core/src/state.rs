@@ -39,7 +39,8 @@ pub struct State {
     /// Rises with every change of a golden value.
     pub golden_version: u64,
     pub locks: BTreeMap<Name, Lock>,
-    /// Steward decisions of `manual` fields.
+    /// Steward decisions of `manual` fields. Of a `manual` group each member has one, of the same instant; under the
+    /// group's own name stands the record whose tuple was chosen.
     pub rulings: BTreeMap<Name, Ruling>,
     /// Lifecycle stages as facts, sorted by time.
     pub stages: BTreeSet<StageFact>,
@@ -331,6 +332,8 @@ pub enum ReadReason {
     UnknownRendering,
     /// A command's outcome is unknown.
     UnknownOutcome,
+    /// The vendor lost count of what changed in the whole object.
+    Overflow,
 }
 
 impl ReadReason {
@@ -343,6 +346,7 @@ impl ReadReason {
             Self::PartialGroup => "partial_group",
             Self::UnknownRendering => "unknown_rendering",
             Self::UnknownOutcome => "unknown_outcome",
+            Self::Overflow => "overflow",
         }
     }
 }

@@ -6,6 +6,8 @@
 mod given;
 #[path = "facts/pipeline.rs"]
 mod pipeline;
+#[path = "facts/rereading.rs"]
+mod rereading;
 #[path = "facts/stewards.rs"]
 mod stewards;
 

@@ -55,6 +55,7 @@ pub(crate) const fn of_input(input: &Input) -> &'static str {
         Input::ClearVerdict { .. } => "clear_verdict",
         Input::Steward(_) => "steward",
         Input::Absorb(_) => "absorb",
+        Input::Reread { .. } => "reread",
     }
 }
 

@@ -122,6 +122,10 @@ fn settle_versions(book: &mut Book, ready: Ready) {
         row.version += 1;
         row.dirty = false;
     }
+    for reading in book.rereads.values_mut().filter(|r| r.dirty) {
+        reading.version += 1;
+        reading.dirty = false;
+    }
     let out = std::mem::take(&mut book.out);
     // What was moved without being looked up is stored now, and no part of what is looked up next.
     let looked_up = &book.stored.holdings;

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use baton_core::{
-    book::{AddressRow, Book, Entry, GuardKey, Needs},
+    book::{AddressRow, Book, Entry, GuardKey, Needs, Rereading},
     holdings::Holding,
-    id::{Digest, EntityId, RecordKey},
+    id::{Digest, EntityId, Object, RecordKey},
     name::Name,
     state::State,
     time::Millis,
@@ -51,6 +51,13 @@ const HOLDINGS: Sql = Sql {
     table: "holdings",
     key: 2,
     input: &[Type::Text, Type::Text],
+};
+const REREADS: Sql = Sql {
+    text: "SELECT r.system, r.object, r.version, r.asked, r.pass, r.after FROM {input} CROSS JOIN rereads r
+           WHERE r.system = input.column1 AND r.object = input.column2",
+    table: "rereads",
+    key: 2,
+    input: &[Type::Text, Type::Int],
 };
 const ENTITIES: Sql = Sql {
     text: "SELECT e.kind, e.id, e.version, e.body FROM {input} CROSS JOIN entities e
@@ -114,10 +121,20 @@ impl Store {
             .copied()
             .filter(|holding| !book.stored.holdings.contains(holding))
             .collect();
+        let rereads: BTreeSet<(Name, Object)> = needs
+            .rereads
+            .iter()
+            .copied()
+            .filter(|object| !book.rereads.contains_key(object))
+            .collect();
         let mut wanted: BTreeSet<EntityId> = needs.entities.iter().copied().collect();
         wanted.retain(|id| !book.entities.contains_key(id));
-        let mut learned =
-            links.len() + keys.len() + addresses.len() + guards.len() + holdings.len();
+        let mut learned = links.len()
+            + keys.len()
+            + addresses.len()
+            + guards.len()
+            + holdings.len()
+            + rereads.len();
         if learned == 0 && wanted.is_empty() {
             return Ok(0);
         }
@@ -147,6 +164,7 @@ impl Store {
         load_addresses(&mut conn, book, addresses).await?;
         load_guards(&mut conn, book, guards).await?;
         load_holdings(&mut conn, book, holdings).await?;
+        load_rereads(&mut conn, book, rereads).await?;
 
         behind.retain(|id| !book.entities.contains_key(id));
         wanted.extend(&behind);
@@ -264,6 +282,51 @@ async fn load_guards(
         book.guards.entry(guard).or_default().insert(event);
     }
     Ok(())
+}
+
+async fn load_rereads(
+    conn: &mut Conn<'_>,
+    book: &mut Book,
+    rereads: BTreeSet<(Name, Object)>,
+) -> Result<(), Error> {
+    let mut rows = Rows::default();
+    for (system, object) in &rereads {
+        rows.push([system.as_str().into(), code::of_object(*object).into()]);
+    }
+    let found = conn.fetch_rows(&REREADS, rows, reread_row).await?;
+    for object in rereads {
+        book.rereads.entry(object).or_default();
+    }
+    book.rereads.extend(found);
+    Ok(())
+}
+
+/// Reads (system, object, version, asked, pass, after).
+pub(crate) fn reread_row(row: &Row<'_>) -> Result<((Name, Object), Rereading), Bad> {
+    let object = row.int(1, "object")?;
+    let object =
+        code::object(object).ok_or_else(|| Bad::new("object", format!("{object} is no object")))?;
+    let event = |at, column| -> Result<Option<Digest>, Bad> {
+        row.opt_bytes(at, column)?
+            .map(|bytes| {
+                let bytes = bytes.try_into().map_err(|e| Bad::new(column, e))?;
+                Ok(Digest(bytes))
+            })
+            .transpose()
+    };
+    let after = row.opt_text(5, "after")?.map(|after| {
+        unescape(after)
+            .map(Into::into)
+            .ok_or_else(|| Bad::new("after", "a stray backslash"))
+    });
+    let reading = Rereading {
+        asked: event(3, "asked")?,
+        pass: event(4, "pass")?,
+        after: after.transpose()?,
+        version: version(row, 2)?,
+        dirty: false,
+    };
+    Ok(((Name::new(row.text(0, "system")?), object), reading))
 }
 
 /// What the book has moved by itself so far is added to what is stored.

@@ -1,18 +1,20 @@
 //! Reading outside of a batch: for timers, for people, for replay.
 
 use baton_core::{
-    book::LedgerRow,
-    id::{Digest, EntityId, Kind, RecordKey},
+    book::{LedgerRow, Rereading},
+    id::{Digest, EntityId, Kind, Object, RecordKey},
+    name::Name,
     state::State,
     time::Millis,
 };
+use compact_str::CompactString;
 
 use crate::{
     blob, code,
     error::Error,
-    load::{entity_row, fetch_entities, fetch_keys, fetch_links},
+    load::{entity_row, fetch_entities, fetch_keys, fetch_links, reread_row},
     open::Store,
-    sql::{Bad, Row, Sql},
+    sql::{Bad, Row, Sql, escape, unescape},
 };
 
 const POSITIONS: Sql = Sql {
@@ -38,6 +40,20 @@ const PAGE: Sql = Sql {
     text: "SELECT kind, id, version, body FROM entities WHERE kind = $1 AND id > $2 ORDER BY id LIMIT $3",
     table: "entities",
     key: 2,
+    input: &[],
+};
+const REREADING: Sql = Sql {
+    text: "SELECT system, object, version, asked, pass, after FROM rereads WHERE pass IS NOT NULL
+           ORDER BY system, object",
+    table: "rereads",
+    key: 2,
+    input: &[],
+};
+const RECORDS: Sql = Sql {
+    text: "SELECT record_id FROM links WHERE system = $1 AND object = $2 AND record_id > $3
+           ORDER BY record_id LIMIT $4",
+    table: "links",
+    key: 1,
     input: &[],
 };
 const LEDGER_OF: Sql = Sql {
@@ -125,6 +141,44 @@ impl Store {
             .fetch(&NEXT_DUE, vec![], |row| Ok(Millis(row.int(0, "wake")?)))
             .await?;
         Ok(found.into_iter().next())
+    }
+
+    /// Objects whose known records are all being read again, and how far that is.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or a row makes no sense.
+    pub async fn rereading(&self) -> Result<Vec<((Name, Object), Rereading)>, Error> {
+        let mut held = self.pool.reader().await?;
+        held.conn().fetch(&REREADING, vec![], reread_row).await
+    }
+
+    /// Ids of the known records of an object after the given one, in the store's own order, at most `limit`.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or a row makes no sense.
+    pub async fn record_ids(
+        &self,
+        system: Name,
+        object: Object,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<CompactString>, Error> {
+        // No id is empty, so every one is greater.
+        let after = after.map(escape).unwrap_or_default();
+        let cells = vec![
+            system.as_str().into(),
+            code::of_object(object).into(),
+            after.as_str().into(),
+            i64::from(limit).into(),
+        ];
+        let mut held = self.pool.reader().await?;
+        held.conn()
+            .fetch(&RECORDS, cells, |row| {
+                unescape(row.text(0, "record_id")?)
+                    .map(Into::into)
+                    .ok_or_else(|| Bad::new("record_id", "a stray backslash"))
+            })
+            .await
     }
 
     /// # Errors

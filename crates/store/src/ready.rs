@@ -74,6 +74,22 @@ const MOVE_HOLDINGS: Sql = Sql {
     key: 0,
     input: &[Type::Text, Type::Text, Type::Int],
 };
+const PUT_REREADS: Sql = Sql {
+    text: "INSERT INTO rereads (system, object, version, asked, pass, after) {values}
+           ON CONFLICT (system, object) DO UPDATE
+           SET version = excluded.version, asked = excluded.asked, pass = excluded.pass, after = excluded.after
+           WHERE rereads.version = excluded.version - 1",
+    table: "rereads",
+    key: 0,
+    input: &[
+        Type::Text,
+        Type::Int,
+        Type::Int,
+        Type::Bytes,
+        Type::Bytes,
+        Type::Text,
+    ],
+};
 const PUT_LEDGER: Sql = Sql {
     text: "INSERT INTO ledger (kind, entity, at, input, event, outcome, body) {values}",
     table: "ledger",
@@ -190,6 +206,7 @@ pub(crate) struct Ready {
     addresses: Rows,
     guards: Rows,
     holdings: Rows,
+    rereads: Rows,
     pub ledger: Rows,
     pub outbox: Rows,
     positions: Rows,
@@ -229,6 +246,17 @@ impl Ready {
                 (*id).into(),
                 next_version(row.version)?.into(),
                 encode("consent turns", &row.turns)?.into(),
+            ]);
+        }
+        for ((system, object), reading) in book.rereads.iter().filter(|(_, r)| r.dirty) {
+            let after = reading.after.as_deref().map(escape);
+            ready.rereads.push([
+                system.as_str().into(),
+                code::of_object(*object).into(),
+                next_version(reading.version)?.into(),
+                reading.asked.map(|event| event.0.to_vec()).into(),
+                reading.pass.map(|event| event.0.to_vec()).into(),
+                after.as_deref().into(),
             ]);
         }
         ready.links(book)?;
@@ -474,6 +502,7 @@ impl Ready {
             (&PUT_LINKS, &mut self.links),
             (&PUT_KEYS, &mut self.keys),
             (&PUT_ADDRESSES, &mut self.addresses),
+            (&PUT_REREADS, &mut self.rereads),
             (&PUT_LEDGER, &mut self.ledger),
             (&PUT_OUTBOX, &mut self.outbox),
             (&PUT_PARKED, &mut self.parked),

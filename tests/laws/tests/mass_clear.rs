@@ -8,7 +8,8 @@ use baton_core::{
     holdings::{Holding, tally},
     id::{Digest, Object, Position, RecordKey},
     normalise::normalise,
-    rules::{ClearPolicy, MassClear, Rules},
+    rest::{WhyNot, out_of_sync},
+    rules::{ClearPolicy, Direction, FieldRule, MassClear, Rules},
     time::Millis,
     value::{Raw, Value},
 };
@@ -36,7 +37,7 @@ fn sum_over_all(book: &Book) -> BTreeMap<Holding, i64> {
 #[test]
 fn counts_of_held_fields_are_the_sum_over_all_states_whatever_comes() {
     let mut moved = 0;
-    for seed in seeds(&[], 300) {
+    for seed in seeds(&[], 150) {
         let taste = Taste {
             writes: seed % 3 != 0,
             creates: seed % 2 == 0,
@@ -49,7 +50,7 @@ fn counts_of_held_fields_are_the_sum_over_all_states_whatever_comes() {
         // Everything once more: a repeat moves no count.
         for step in &story.steps {
             if let baton_laws::history::Step::Comes(again) = step {
-                let change = normalise(again, &story.rules).expect("mapped");
+                let change = normalise(again.clone(), &story.rules).expect("mapped");
                 played
                     .book
                     .settle(Item::Change(change), &story.rules, played.as_of);
@@ -61,7 +62,7 @@ fn counts_of_held_fields_are_the_sum_over_all_states_whatever_comes() {
         assert_eq!(counted(&played.book.out.holdings), sum, "{}", story.again());
         moved += sum.len();
     }
-    assert!(moved > 300, "the histories hold next to nothing: {moved}");
+    assert!(moved > 150, "the histories hold next to nothing: {moved}");
 }
 
 /// People with one record each, all of one source.
@@ -76,8 +77,13 @@ impl Crowd {
     fn new(size: u64, mass_clear: MassClear) -> Self {
         let mut rules = rules(&mut Dice::new(7), Taste::default());
         rules.mass_clear = mass_clear;
-        let fields = rules.person.fields.values_mut();
-        fields.for_each(|rule| rule.clear = ClearPolicy::Propagate);
+        for field in ["f0", "f1"] {
+            let rule = FieldRule {
+                clear: ClearPolicy::Propagate,
+                ..FieldRule::default()
+            };
+            rules.person.fields.insert(field.into(), rule);
+        }
         let mut crowd = Self {
             rules,
             book: Book::default(),
@@ -115,7 +121,7 @@ impl Crowd {
             index: 0,
             message: Digest::of(&[&self.log.to_le_bytes()]),
         };
-        let change = normalise(&incoming, &self.rules).expect("mapped");
+        let change = normalise(incoming, &self.rules).expect("mapped");
         self.book
             .settle(Item::Change(change), &self.rules, self.now);
     }
@@ -131,7 +137,7 @@ impl Crowd {
     }
 
     fn golden(&self, nth: u64) -> Value {
-        let record = RecordKey::new("crm", Object::Contact, &format!("r{nth}"));
+        let record = RecordKey::new("crm", Object::Contact, format!("r{nth}"));
         let entity = self.book.links[&record];
         self.book.entities[&entity]
             .state
@@ -215,4 +221,45 @@ fn a_blank_that_was_blank_before_is_no_clear() {
     crowd.wait();
     assert_eq!(crowd.tasks(), 0);
     assert!(crowd.golden(0).is_blank());
+}
+
+#[test]
+fn a_clear_that_is_weighed_or_held_is_named_as_the_reason() {
+    let mut crowd = Crowd::new(3, guard(1, None));
+    for system in crowd.rules.systems.values_mut() {
+        let mappings = system.objects.values_mut();
+        for mapped in mappings.flat_map(|m| m.fields.values_mut()) {
+            mapped.direction = Direction::Both;
+        }
+    }
+    crowd.now = crowd.now.plus(10_000);
+    for nth in 0..2 {
+        crowd.say(nth, Class::Delta, &[("f0", "")]);
+    }
+    let reasons = |crowd: &Crowd, nth: u64| -> Vec<WhyNot> {
+        let record = RecordKey::new("crm", Object::Contact, format!("r{nth}"));
+        let state = &crowd.book.entities[&crowd.book.links[&record]].state;
+        out_of_sync(state, &crowd.rules, crowd.now)
+            .into_iter()
+            .filter(|(of, field, _)| *of == record && *field == "f0".into())
+            .map(|(.., why)| why)
+            .collect()
+    };
+    assert_eq!(reasons(&crowd, 0), [WhyNot::ClearHeld], "weighed");
+    crowd.wait();
+    assert_eq!(crowd.tasks(), 2);
+    assert_eq!(reasons(&crowd, 0), [WhyNot::ClearHeld], "held");
+    assert_eq!(reasons(&crowd, 2), []);
+}
+
+#[test]
+fn a_batch_that_lies_across_two_windows_is_held_whole() {
+    let mut crowd = Crowd::new(30, guard(25, None));
+    let window = crowd.rules.mass_clear.window;
+    crowd.now = crowd.now.floor(window).plus(2 * window - 20 * 20);
+    for nth in 0..30 {
+        crowd.say(nth, Class::Delta, &[("f0", "")]);
+    }
+    crowd.wait();
+    assert_eq!(crowd.tasks(), 30);
 }

@@ -475,3 +475,116 @@ fn an_email_change_keeps_the_link() {
     assert_eq!(town.of(&new), person);
     assert_ne!(town.of(&old), person);
 }
+
+/// Ann and Bob, each in the crm and in the map; the crm's records are merged.
+fn merged_in_the_crm() -> (Town, [RecordKey; 2]) {
+    let mut town = town();
+    let mut map = Vec::new();
+    for (nth, key) in [("1", "ann"), ("2", "bob")] {
+        let record_in_map = record("map", Object::Contact, nth);
+        town.say(
+            &record("crm", Object::Contact, nth),
+            Class::Delta,
+            &[("key", key)],
+        );
+        town.say(&record_in_map, Class::Delta, &[("key", key)]);
+        map.push(record_in_map);
+    }
+    let losers = vec!["2".into()];
+    let merge = Class::Merge { losers };
+    town.say(&record("crm", Object::Contact, "1"), merge, &[]);
+    let [one, two] = map.try_into().expect("two");
+    (town, [one, two])
+}
+
+/// Ids of open tasks about doubled records.
+fn doubled(town: &Town) -> Vec<Digest> {
+    let parked = town.book.out.parked.iter();
+    let of_code = parked.filter(|p| p.code == ParkedCode::DoubledRecord);
+    of_code.map(|p| p.id).collect()
+}
+
+#[test]
+fn two_records_of_one_system_after_a_merge_are_a_task_that_names_both() {
+    let (town, [one, two]) = merged_in_the_crm();
+    assert_eq!(town.of(&one), town.of(&two));
+    let parked = town.book.out.parked.iter();
+    let tasks: Vec<_> = parked
+        .filter(|p| p.code == ParkedCode::DoubledRecord)
+        .collect();
+    assert_eq!(tasks.len(), 1);
+    assert_eq!(tasks[0].entity, Some(town.of(&one)));
+    for named in [&one, &two] {
+        assert!(
+            tasks[0].why.contains(&named.to_string()),
+            "{}",
+            tasks[0].why
+        );
+    }
+}
+
+#[test]
+fn the_task_about_a_doubled_record_ends_when_one_of_them_is_gone() {
+    let (mut town, [_, two]) = merged_in_the_crm();
+    assert_eq!(doubled(&town).len(), 1);
+    // Whatever else is said of them does not open it again.
+    town.say(&two, Class::Delta, &[("f0", "a")]);
+    assert_eq!(town.parked(ParkedCode::DoubledRecord), 1);
+    town.say(&two, Class::Delete, &[]);
+    assert_eq!(doubled(&town), []);
+
+    let (mut town, [one, two]) = merged_in_the_crm();
+    let losers = vec![two.id.clone()];
+    town.say(&one, Class::Merge { losers }, &[]);
+    assert_eq!(doubled(&town), []);
+}
+
+#[test]
+fn the_task_about_a_doubled_record_ends_with_an_unmerge() {
+    let (mut town, [one, two]) = merged_in_the_crm();
+    let person = town.of(&one);
+    let brought = &town.state(person).absorbed;
+    let loser = *brought.keys().next().expect("absorbed");
+    town.act(Item::Unmerge {
+        winner: person,
+        loser,
+    });
+    assert_ne!(town.of(&one), town.of(&two));
+    assert_eq!(doubled(&town), []);
+}
+
+#[test]
+fn a_lead_beside_a_contact_is_no_doubled_record() {
+    let mut town = town();
+    town.say(
+        &record("crm", Object::Lead, "1"),
+        Class::Delta,
+        &[("key", "ann")],
+    );
+    town.say(
+        &record("crm", Object::Contact, "2"),
+        Class::Delta,
+        &[("key", "ann")],
+    );
+    assert_eq!(town.book.entities.len(), 1);
+    assert_eq!(doubled(&town), []);
+    town.say(
+        &record("crm", Object::Contact, "3"),
+        Class::Delta,
+        &[("key", "ann")],
+    );
+    assert_eq!(doubled(&town).len(), 1, "two contacts with one key are");
+}
+
+#[test]
+fn of_one_matter_the_last_word_of_a_batch_counts() {
+    let (mut town, [one, two]) = merged_in_the_crm();
+    town.say(&two, Class::Delete, &[]);
+    town.say(&two, Class::Undelete, &[]);
+    let open = doubled(&town);
+    assert_eq!(open.len(), 1);
+    assert!(!town.book.out.unparked.contains(&open[0]));
+    town.say(&one, Class::Delete, &[]);
+    assert_eq!(doubled(&town), []);
+    assert!(town.book.out.unparked.contains(&open[0]));
+}

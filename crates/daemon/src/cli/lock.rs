@@ -3,8 +3,11 @@
 use std::process::ExitCode;
 
 use baton_core::{
+    book::Item,
     id::Kind,
     input::StewardAct,
+    name::Name,
+    rules::Rules,
     state::{Lock, LockOn},
     time::Millis,
 };
@@ -24,7 +27,7 @@ pub struct Target {
     kind: Kind,
     #[arg(help = KEY_HELP)]
     key: String,
-    /// Name of the field
+    /// Name of the field, or of a group: then of all its fields
     field: String,
 }
 
@@ -69,11 +72,17 @@ pub struct UnlockArgs {
 pub async fn lock(place: &Place, args: LockArgs) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::open(place)?;
     let rules = &workspace.active.rules;
-    let field = key::field(rules, args.target.kind, &args.target.field)?;
-    let on = match (&args.value, &args.source) {
-        (Some(value), _) => LockOn::Value(key::canonical(rules, args.target.kind, field, value)?),
-        (None, Some(source)) => LockOn::Source(key::system(rules, source)?),
-        (None, None) => anyhow::bail!("name a --value or a --source"),
+    let fields = fields(rules, &args.target)?;
+    let on = match (&args.value, &args.source, fields.as_slice()) {
+        (Some(value), _, [field]) => {
+            LockOn::Value(key::canonical(rules, args.target.kind, *field, value)?)
+        }
+        (Some(_), ..) => anyhow::bail!(
+            "`{}` is a group: lock it on a --source, or one of its fields on a --value",
+            output::safe(&args.target.field)
+        ),
+        (None, Some(source), _) => LockOn::Source(key::system(rules, source)?),
+        (None, None, _) => anyhow::bail!("name a --value or a --source"),
     };
     let lock = Lock {
         on,
@@ -82,59 +91,63 @@ pub async fn lock(place: &Place, args: LockArgs) -> anyhow::Result<ExitCode> {
         at: Clock::System.now(),
         expires: args.until,
     };
-    act(
-        place,
-        &workspace,
-        &args.target,
-        StewardAct::Lock { field, lock },
-    )
-    .await
+    let make = |field| StewardAct::Lock {
+        field,
+        lock: lock.clone(),
+    };
+    act(place, &workspace, &args.target, &fields, make).await
 }
 
 pub async fn unlock(place: &Place, args: UnlockArgs) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::open(place)?;
-    let field = key::field(
-        &workspace.active.rules,
-        args.target.kind,
-        &args.target.field,
-    )?;
-    act(
-        place,
-        &workspace,
-        &args.target,
-        StewardAct::Unlock { field },
-    )
-    .await
+    let fields = fields(&workspace.active.rules, &args.target)?;
+    let make = |field| StewardAct::Unlock { field };
+    act(place, &workspace, &args.target, &fields, make).await
 }
 
+/// The field that is named, or all members of the group that is.
+fn fields(rules: &Rules, target: &Target) -> anyhow::Result<Vec<Name>> {
+    let groups = &rules.entity(target.kind).groups;
+    let group = Name::known(&target.field).and_then(|name| groups.get(&name));
+    Ok(match group {
+        Some(group) => group.fields.clone(),
+        None => vec![key::field(rules, target.kind, &target.field)?],
+    })
+}
+
+/// One act per field, all in one transaction.
 async fn act(
     place: &Place,
     workspace: &Workspace,
     target: &Target,
-    act: StewardAct,
+    fields: &[Name],
+    make: impl Fn(Name) -> StewardAct,
 ) -> anyhow::Result<ExitCode> {
     let store = workspace.existing_store().await?;
     let state = key::find(&store, &workspace.active.rules, target.kind, &target.key).await?;
     let engine = workspace.engine(store).await?;
-    engine.act(state.id, &act).await?;
-    let after = engine.store.entity(state.id).await?;
-    let field = match act {
-        StewardAct::Lock { field, .. } | StewardAct::Unlock { field } => field,
-        _ => return Ok(ExitCode::SUCCESS),
+    let item = |field: &Name| Item::Steward {
+        entity: state.id,
+        act: make(*field),
     };
-    let value = after
-        .map(|state| state.golden_value(field).to_json())
-        .unwrap_or_default();
-    if place.json {
-        output::json(&serde_json::json!({
-            "entity": state.id.to_string(), "field": field, "value": value,
-        }))?;
-    } else {
-        output::line(format!(
-            "{}: {field} is now {}",
-            state.id,
-            output::value(&value)
-        ))?;
+    engine.settle(|| fields.iter().map(item).collect()).await?;
+    let after = engine.store.entity(state.id).await?;
+    for field in fields {
+        let value = after
+            .as_ref()
+            .map(|state| state.golden_value(*field).to_json())
+            .unwrap_or_default();
+        if place.json {
+            output::json(&serde_json::json!({
+                "entity": state.id.to_string(), "field": field, "value": value,
+            }))?;
+        } else {
+            output::line(format!(
+                "{}: {field} is now {}",
+                state.id,
+                output::value(&value)
+            ))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

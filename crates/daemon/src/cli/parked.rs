@@ -5,8 +5,11 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use baton_core::{
     book::{Parked, ParkedCode},
-    id::{Digest, EntityId, Kind},
+    change::Outcome,
+    id::{Digest, EntityId, Kind, RecordKey},
     input::StewardAct,
+    name::Name,
+    rules::Rules,
 };
 use baton_store::{StewardState, Store};
 use serde_json::json;
@@ -40,8 +43,11 @@ pub struct Resolve {
     /// The value of a field that waits for a decision
     #[arg(long, conflicts_with_all = ["to", "new"])]
     value: Option<String>,
+    /// The record whose whole tuple a group shall have, as `system:object:id`
+    #[arg(long, value_name = "RECORD", conflicts_with_all = ["to", "new", "value"])]
+    record: Option<String>,
     /// Give it up: nothing is done
-    #[arg(long, conflicts_with_all = ["to", "new", "value"])]
+    #[arg(long, conflicts_with_all = ["to", "new", "value", "record"])]
     drop: bool,
     #[command(flatten)]
     who: Who,
@@ -54,7 +60,7 @@ pub async fn run(place: &Place, command: Command) -> anyhow::Result<ExitCode> {
         Command::List { code } => list(place, &store, code.as_deref()).await,
         Command::Show { id } => {
             let (parked, state) = one(&store, &id).await?;
-            show(place, &parked, state)
+            show(place, &workspace.active.rules, &parked, state)
         }
         Command::Resolve(args) => resolve(place, &workspace, store, &args).await,
     }
@@ -123,7 +129,12 @@ async fn one(store: &Store, id: &str) -> anyhow::Result<(Parked, StewardState)> 
         .with_context(|| format!("nothing parked has the id {id}"))
 }
 
-fn show(place: &Place, parked: &Parked, state: StewardState) -> anyhow::Result<ExitCode> {
+fn show(
+    place: &Place,
+    rules: &Rules,
+    parked: &Parked,
+    state: StewardState,
+) -> anyhow::Result<ExitCode> {
     if place.json {
         let mut shown = as_json(parked);
         if let Some(object) = shown.as_object_mut() {
@@ -158,16 +169,19 @@ fn show(place: &Place, parked: &Parked, state: StewardState) -> anyhow::Result<E
     output::line(format!(
         "  to decide:  baton parked resolve {} {}",
         parked.id,
-        how(parked)
+        how(parked, rules)
     ))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// What resolving an item takes.
-fn how(parked: &Parked) -> &'static str {
+fn how(parked: &Parked, rules: &Rules) -> &'static str {
     match parked.code {
         ParkedCode::AmbiguousMatch | ParkedCode::NotAdmitted if parked.change.is_some() => {
             "--to KEY | --new | --drop"
+        }
+        ParkedCode::ManualDecision if group_of(parked, rules).is_some() => {
+            "--record SYSTEM:OBJECT:ID | --drop"
         }
         ParkedCode::ManualDecision => "--value VALUE | --drop",
         ParkedCode::Contested | ParkedCode::RevertsUsedUp | ParkedCode::RefusedWrite => {
@@ -175,6 +189,13 @@ fn how(parked: &Parked) -> &'static str {
         }
         _ => "(done) | --drop",
     }
+}
+
+/// The group that a decision is about, if it is about one.
+fn group_of(parked: &Parked, rules: &Rules) -> Option<Name> {
+    let (entity, field) = (parked.entity?, parked.field?);
+    let groups = &rules.entity(entity.kind).groups;
+    groups.contains_key(&field).then_some(field)
 }
 
 async fn resolve(
@@ -218,6 +239,31 @@ async fn decide(
         return Ok(to.map_or_else(|| "settled".to_owned(), |id| format!("settled as {id}'s")));
     }
     match (parked.code, parked.entity, parked.field, &parked.record) {
+        (ParkedCode::ManualDecision, Some(entity), Some(group), _)
+            if group_of(parked, rules).is_some() =>
+        {
+            let Some(record) = &args.record else {
+                anyhow::bail!(
+                    "`{group}` is a group, and one record's values go together: name it with --record \
+                     SYSTEM:OBJECT:ID; `baton explain` shows what each has"
+                );
+            };
+            let record = RecordKey::parse(record)
+                .with_context(|| format!("`{}` is no record", output::safe(record)))?;
+            let act = StewardAct::RuleTuple {
+                group,
+                record: record.clone(),
+                by: args.who.by.clone(),
+            };
+            if engine.act(entity, &act).await?.outcome != Outcome::Applied {
+                anyhow::bail!("{record} offers no whole `{group}` that could be chosen");
+            }
+            engine
+                .store
+                .set_parked(parked.id, StewardState::Resolved)
+                .await?;
+            Ok("decided".to_owned())
+        }
         (ParkedCode::ManualDecision, Some(entity), Some(field), _) => {
             let Some(text) = &args.value else {
                 anyhow::bail!("which value shall `{field}` have? Name --value VALUE");

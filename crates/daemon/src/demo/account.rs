@@ -252,9 +252,11 @@ fn compared(summary: &Summary) -> anyhow::Result<()> {
     if !summary.doubled.is_empty() {
         output::line(format!(
             "{} people have a second record in one system since their records in the other were merged; both hold the \
-             same, and a steward says which one goes: {}.",
+             same, and a steward says which one goes: {}. {} such tasks are open \
+             (`baton parked list --code doubled_record`).",
             summary.doubled.len(),
-            output::safe(&summary.doubled.join(", "))
+            output::safe(&summary.doubled.join(", ")),
+            summary.doubled_tasks,
         ))?;
     }
     if summary.differences.is_empty() {

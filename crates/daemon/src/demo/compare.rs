@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use baton_core::{
-    id::{Kind, RecordKey},
+    id::{EntityId, Kind, RecordKey},
     name::Name,
     rules::{CreatePolicy, ObjectMapping, Rules},
     state::{IntentEnd, State},
@@ -44,6 +44,8 @@ pub struct Comparison {
     /// Records of people who have another one in the same system since their records elsewhere were merged: nobody
     /// but a steward can say which of them goes.
     pub doubled: Vec<String>,
+    /// Tasks about records that one system has several times, open.
+    pub doubled_tasks: u64,
     pub differences: Vec<Difference>,
 }
 
@@ -53,12 +55,17 @@ pub struct Court<'w> {
     /// Only to tell why, and to compare golden values: what the systems should hold is the reference's word.
     pub states: &'w BTreeMap<RecordKey, &'w State>,
     pub as_of: Millis,
+    /// Whose doubled records a steward has been told of.
+    pub told_doubled: &'w BTreeSet<EntityId>,
 }
 
 impl Court<'_> {
     #[must_use]
     pub fn compare(&self) -> Comparison {
-        let mut found = Comparison::default();
+        let mut found = Comparison {
+            doubled_tasks: self.told_doubled.len() as u64,
+            ..Comparison::default()
+        };
         for entity in self.truth.entities() {
             match entity.kind {
                 Kind::Person => found.people += 1,
@@ -192,6 +199,13 @@ impl Court<'_> {
                 let merged = entity.links.values().any(|link| *link == Link::Merged);
                 if let ([_, second, ..], true) = (there, merged) {
                     found.doubled.push(second.to_string());
+                    let told = self.states.get(*second);
+                    if !told.is_some_and(|state| self.told_doubled.contains(&state.id)) {
+                        found.differences.push(say(
+                            second.to_string(),
+                            format!("one person has two records in {name}, and no steward is told"),
+                        ));
+                    }
                 } else if let [_, second, ..] = there {
                     found.differences.push(say(
                         second.to_string(),

@@ -15,6 +15,7 @@ use std::{
 
 use anyhow::Context as _;
 use baton_core::{
+    book::{Parked, ParkedCode},
     change::Outcome,
     explain::explain,
     id::{Kind, Object, RecordKey},
@@ -167,10 +168,17 @@ async fn sum_up(world: &World, day: &Day, seed: u64, data: &Path) -> anyhow::Res
         systems: [&world.crm, &world.map],
         sent: &world.sent,
     };
+    let tasks = open_tasks(&world.engine.store).await?;
+    let told_doubled = tasks
+        .iter()
+        .filter(|parked| parked.code == ParkedCode::DoubledRecord)
+        .filter_map(|parked| parked.entity)
+        .collect();
     let court = Court {
         truth: &truth,
         states: &by_record,
         as_of,
+        told_doubled: &told_doubled,
     };
     let found = tokio::task::block_in_place(|| court.compare());
     let exposed = data.join("metrics.txt");
@@ -194,8 +202,13 @@ async fn sum_up(world: &World, day: &Day, seed: u64, data: &Path) -> anyhow::Res
         rendered,
         left_alone,
         doubled,
+        doubled_tasks,
         differences,
     } = found;
+    let mut parked: BTreeMap<String, u64> = BTreeMap::new();
+    for task in &tasks {
+        *parked.entry(task.code.as_str().to_owned()).or_default() += 1;
+    }
     Ok(Summary {
         seed,
         people,
@@ -218,7 +231,7 @@ async fn sum_up(world: &World, day: &Day, seed: u64, data: &Path) -> anyhow::Res
             .iter()
             .map(|(outcome, count)| (outcome_key(*outcome).to_owned(), *count))
             .collect(),
-        parked: parked(&world.engine.store).await?,
+        parked,
         compared: Compared {
             records,
             fields,
@@ -229,6 +242,7 @@ async fn sum_up(world: &World, day: &Day, seed: u64, data: &Path) -> anyhow::Res
                 .collect(),
         },
         doubled,
+        doubled_tasks,
         converged: differences.is_empty() && worked_example.survived,
         differences,
         laws,
@@ -276,8 +290,9 @@ fn by_record(states: &[State]) -> BTreeMap<RecordKey, &State> {
         .collect()
 }
 
-async fn parked(store: &Store) -> anyhow::Result<BTreeMap<String, u64>> {
-    let mut found = BTreeMap::new();
+/// Everything that waits for a steward.
+async fn open_tasks(store: &Store) -> anyhow::Result<Vec<Parked>> {
+    let mut found = Vec::new();
     let mut after = None;
     loop {
         let page = store.parked(StewardState::Open, after, 500).await?;
@@ -285,9 +300,7 @@ async fn parked(store: &Store) -> anyhow::Result<BTreeMap<String, u64>> {
             return Ok(found);
         };
         after = Some((last.at, last.id));
-        for parked in &page {
-            *found.entry(parked.code.as_str().to_owned()).or_default() += 1;
-        }
+        found.extend(page);
     }
 }
 

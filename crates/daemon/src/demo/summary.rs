@@ -25,6 +25,8 @@ pub struct Summary {
     pub compared: Compared,
     /// Second records of people whose records elsewhere were merged: a steward's task.
     pub doubled: Vec<String>,
+    /// Open tasks about records that one system has several times; each of `doubled` has one.
+    pub doubled_tasks: u64,
     pub converged: bool,
     pub differences: Vec<Difference>,
     /// Violations by law.

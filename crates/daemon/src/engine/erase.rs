@@ -182,7 +182,11 @@ fn redact(entry: &mut LedgerEntry, rules: &Rules, at: Millis) {
             let erase = Input::Steward(StewardAct::Erase);
             drop(apply(state, &erase, rules, at));
         }
-        Input::Wake | Input::SharedConsent(_) | Input::ClearVerdict { .. } | Input::Steward(_) => {}
+        Input::Wake
+        | Input::SharedConsent(_)
+        | Input::ClearVerdict { .. }
+        | Input::Steward(_)
+        | Input::Reread { .. } => {}
     }
 }
 

@@ -11,6 +11,7 @@ mod observe;
 mod pipeline;
 mod places;
 mod relay;
+mod reread;
 mod tally;
 mod timers;
 mod topics;

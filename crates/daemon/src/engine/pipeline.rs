@@ -361,6 +361,7 @@ fn is_empty(needs: &Needs) -> bool {
         && needs.entities.is_empty()
         && needs.guards.is_empty()
         && needs.holdings.is_empty()
+        && needs.rereads.is_empty()
 }
 
 /// Takes out what follows a flood of bad messages. The verdict takes effect only if the transaction does.

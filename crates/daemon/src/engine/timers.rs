@@ -11,7 +11,8 @@ use crate::faults::{Step, reached};
 const PAGE: u32 = 500;
 
 impl Engine {
-    /// Carries out every timer that is due now. Returns how many.
+    /// Carries out every timer that is due now, and asks for the next records of what is read again. Returns how many
+    /// of both.
     ///
     /// # Errors
     /// When the store cannot be reached or written.
@@ -30,7 +31,7 @@ impl Engine {
                         "woken entities are due at the same instant again"
                     );
                 }
-                return Ok(fired);
+                return Ok(fired + self.reread_some().await?);
             }
             reached(Step::Due);
             self.settle(|| due.iter().map(|(id, _)| Item::Wake(*id)).collect())

@@ -210,3 +210,118 @@ fn a_supervisor_is_told_when_the_daemon_works_and_when_it_ends() {
     assert_eq!(told(), "STOPPING=1");
     assert!(daemon.0.wait().unwrap().success());
 }
+
+/// A folder in which crm and map differ about an address whose rule is `manual`.
+fn with_two_addresses() -> tempfile::TempDir {
+    let folder = folder();
+    let group = "[person.groups.address]\n";
+    let rules = RULES.replace(group, &format!("{group}rule = \"manual\"\n"));
+    std::fs::write(folder.path().join("config/rules.toml"), rules).unwrap();
+    for (system, id, seconds, street, city) in [
+        ("crm", "c1", 0, "1 Old Road", "Rome"),
+        ("map", "m1", 9, "2 New Road", "Bern"),
+    ] {
+        let fields = format!(r#""email":"ann@example.com","street":"{street}","city":"{city}""#);
+        std::fs::write(folder.path().join("in.json"), contact(id, seconds, &fields)).unwrap();
+        let args = ["ingest", "--system", system, "--wait", "in.json"];
+        let done = baton(folder.path(), &args);
+        assert!(done.status.success(), "{}", text(&done.stderr));
+    }
+    folder
+}
+
+fn json(output: &Output) -> serde_json::Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        panic!("{error}: {} {}", text(&output.stdout), text(&output.stderr))
+    })
+}
+
+fn address(folder: &Path) -> (serde_json::Value, serde_json::Value) {
+    let shown = json(&baton(
+        folder,
+        &["show", "person", "ann@example.com", "--json"],
+    ));
+    (
+        shown["fields"]["street"].clone(),
+        shown["fields"]["city"].clone(),
+    )
+}
+
+#[test]
+fn a_manual_group_is_decided_as_one_records_whole_tuple() {
+    let folder = with_two_addresses();
+    assert_eq!(
+        address(folder.path()),
+        ("1 Old Road".into(), "Rome".into()),
+        "the earliest until somebody decides"
+    );
+    let task = json(&baton(
+        folder.path(),
+        &["parked", "list", "--code", "manual_decision", "--json"],
+    ));
+    assert_eq!(task["field"], "address");
+    let id = task["id"].as_str().unwrap().to_owned();
+    let shown = baton(folder.path(), &["parked", "show", &id]);
+    assert!(
+        text(&shown.stdout).contains("--record"),
+        "{}",
+        text(&shown.stdout)
+    );
+    let by_value = baton(
+        folder.path(),
+        &["parked", "resolve", &id, "--value", "3 Third Road"],
+    );
+    assert!(!by_value.status.success());
+    assert!(
+        text(&by_value.stderr).contains("is a group"),
+        "{}",
+        text(&by_value.stderr)
+    );
+    let stranger = ["parked", "resolve", &id, "--record", "map:contact:nobody"];
+    assert!(!baton(folder.path(), &stranger).status.success());
+
+    let decided = ["parked", "resolve", &id, "--record", "map:contact:m1"];
+    let decided = baton(folder.path(), &decided);
+    assert!(decided.status.success(), "{}", text(&decided.stderr));
+    assert_eq!(address(folder.path()), ("2 New Road".into(), "Bern".into()));
+    let open = baton(folder.path(), &["parked", "list", "--json"]);
+    assert!(open.stdout.is_empty(), "{}", text(&open.stdout));
+    let why = json(&baton(
+        folder.path(),
+        &["explain", "person", "ann@example.com", "city", "--json"],
+    ));
+    assert_eq!(why["losers"][0]["reason"], "a steward decided", "{why}");
+
+    // What a system says later opens the question again; the decision stands until the next one.
+    std::fs::write(
+        folder.path().join("in.json"),
+        contact("c1", 600_000_000, r#""street":"3 Third Road""#),
+    )
+    .unwrap();
+    baton(
+        folder.path(),
+        &["ingest", "--system", "crm", "--wait", "in.json"],
+    );
+    assert_eq!(address(folder.path()), ("2 New Road".into(), "Bern".into()));
+    let again = json(&baton(folder.path(), &["parked", "list", "--json"]));
+    assert_eq!(again["field"], "address");
+}
+
+#[test]
+fn a_lock_of_a_group_on_a_source_takes_its_whole_tuple_until_it_is_unlocked() {
+    let folder = with_two_addresses();
+    let lock = |what: &[&str]| {
+        let mut args = vec!["lock", "person", "ann@example.com", "address"];
+        args.extend(what);
+        args.extend(["--reason", "she said so"]);
+        baton(folder.path(), &args)
+    };
+    let one_value = lock(&["--value", "3 Third Road"]);
+    assert!(!one_value.status.success());
+    let locked = lock(&["--source", "map"]);
+    assert!(locked.status.success(), "{}", text(&locked.stderr));
+    assert_eq!(address(folder.path()), ("2 New Road".into(), "Bern".into()));
+    let unlock = ["unlock", "person", "ann@example.com", "address"];
+    assert!(baton(folder.path(), &unlock).status.success());
+    assert_eq!(address(folder.path()), ("1 Old Road".into(), "Rome".into()));
+}

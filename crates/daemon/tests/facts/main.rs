@@ -8,6 +8,7 @@ mod given;
 mod help;
 mod log;
 mod pipeline;
+mod rereading;
 mod stewards;
 
 /// The database behind [`given::engine`].

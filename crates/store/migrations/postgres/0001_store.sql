@@ -64,9 +64,21 @@ CREATE TABLE holdings (
     PRIMARY KEY (system, field)
 );
 
+-- Objects of a system whose known records are all read again, because their source lost count of what changed.
+-- `asked` is the event that asked last, `pass` the one for whose sake a pass is under way, `after` the id it has come to.
+CREATE TABLE rereads (
+    system  TEXT COLLATE "C" NOT NULL,
+    object  BIGINT           NOT NULL,
+    version BIGINT           NOT NULL,
+    asked   BYTEA,
+    pass    BYTEA,
+    after   TEXT COLLATE "C",
+    PRIMARY KEY (system, object)
+);
+
 -- Every input with its verdicts, in the order in which each entity took them in. Nothing is ever removed;
 -- erasure rewrites bodies.
---   input    change, answer, wake, shared_consent, clear_verdict, steward or absorb
+--   input    change, answer, wake, shared_consent, clear_verdict, steward, absorb or reread
 --   event    id of the change's event, if it is a change
 --   outcome  applied, parked, late, duplicate, noop or dead_lettered
 CREATE TABLE ledger (

@@ -64,9 +64,21 @@ CREATE TABLE holdings (
     PRIMARY KEY (system, field)
 ) STRICT, WITHOUT ROWID;
 
+-- Objects of a system whose known records are all read again, because their source lost count of what changed.
+-- `asked` is the event that asked last, `pass` the one for whose sake a pass is under way, `after` the id it has come to.
+CREATE TABLE rereads (
+    system  TEXT    NOT NULL,
+    object  INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    asked   BLOB,
+    pass    BLOB,
+    after   TEXT,
+    PRIMARY KEY (system, object)
+) STRICT, WITHOUT ROWID;
+
 -- Every input with its verdicts, in the order in which each entity took them in. Nothing is ever removed;
 -- erasure rewrites bodies.
---   input    change, answer, wake, shared_consent, clear_verdict, steward or absorb
+--   input    change, answer, wake, shared_consent, clear_verdict, steward, absorb or reread
 --   event    id of the change's event, if it is a change
 --   outcome  applied, parked, late, duplicate, noop or dead_lettered
 CREATE TABLE ledger (

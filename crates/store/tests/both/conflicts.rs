@@ -12,6 +12,7 @@ on_both! {
     a_topic_that_was_made_again_starts_anew,
     keys_changed_without_being_read_keep_their_other_holders,
     a_record_linked_elsewhere_without_being_read_is_a_bug,
+    of_two_who_ask_for_the_same_records_one_is_too_late,
 }
 
 async fn nothing_is_written_when_an_entity_changed_meanwhile(store: &Store) -> Checked {
@@ -227,5 +228,53 @@ async fn no_update_is_lost_when_workers_race(store: &Store) -> Checked {
         store.ledger_page(LedgerSeq(0), 999).await?.len(),
         ledger.len()
     );
+    Ok(())
+}
+
+async fn of_two_who_ask_for_the_same_records_one_is_too_late(store: &Store) -> Checked {
+    let object = (Name::new("crm"), Object::Contact);
+    let needs = Needs {
+        rereads: vec![object],
+        ..Needs::default()
+    };
+    let mut first = loaded(store, &needs).await?;
+    link(&mut first, &record("a\u{0}b"), person("a"));
+    link(&mut first, &record("c"), person("a"));
+    touch(&mut first, person("a"));
+    let reading = first.rereads.get_mut(&object).unwrap();
+    reading.asked = Some(digest("lost"));
+    reading.pass = Some(digest("lost"));
+    reading.dirty = true;
+    store.commit(&mut first, &Batch::default()).await?;
+    let all = store.record_ids(object.0, object.1, None, 10).await?;
+    assert_eq!(all, ["a\u{0}b", "c"]);
+    let rest = store
+        .record_ids(object.0, object.1, Some(&all[0]), 10)
+        .await?;
+    assert_eq!(rest, ["c"]);
+
+    let mut other = loaded(store, &needs).await?;
+    for book in [&mut first, &mut other] {
+        let reading = book.rereads.get_mut(&object).unwrap();
+        assert_eq!(reading.version, 1);
+        reading.after = Some(all[0].clone());
+        reading.dirty = true;
+    }
+    store.commit(&mut first, &Batch::default()).await?;
+    let late = store.commit(&mut other, &Batch::default()).await;
+    assert!(
+        matches!(
+            late,
+            Err(Error::Conflict {
+                table: "rereads",
+                ..
+            })
+        ),
+        "{late:?}"
+    );
+    let found = store.rereading().await?;
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].1.after.as_ref(), Some(&all[0]));
+    assert_eq!(found[0].1.version, 2);
     Ok(())
 }

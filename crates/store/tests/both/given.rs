@@ -11,6 +11,7 @@ pub use baton_core::{
     holdings::Holding,
     id::{Digest, EntityId, Kind, Object, Position, RecordKey},
     input::Input,
+    name::Name,
     rules::ConsentState,
     state::{ConsentTurn, State},
     time::Millis,
@@ -156,6 +157,7 @@ pub fn all_needs() -> Needs {
         entities: vec![person("asked"), person("nobody")],
         guards: vec![],
         holdings: vec![],
+        rereads: vec![],
     }
 }
 

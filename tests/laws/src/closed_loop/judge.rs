@@ -271,7 +271,7 @@ fn sound(
     match why {
         WhyNot::Refused => habits.refuses.contains_key(field.as_str()),
         WhyNot::Held => put_back,
-        WhyNot::BlankLeftAlone => holds.is_blank(),
+        WhyNot::BlankLeftAlone | WhyNot::ClearHeld => holds.is_blank(),
         // Texts here are one of a kind, so no two can alternate; the three ratings can.
         WhyNot::Contested => matches!(field.as_str(), "rating" | "label" | "tags"),
         WhyNot::WithItsGroup => put_back,
