@@ -2,8 +2,6 @@
 
 use std::cmp::Reverse;
 
-use compact_str::CompactString;
-
 use crate::{
     change::{Cause, Seen},
     id::{EventId, Position, RecordKey},
@@ -543,10 +541,4 @@ fn steps(seats: &[(usize, &crate::order::Seat<'_>)]) -> Vec<Step> {
     }
     steps.sort_by_key(|step| step.last);
     steps
-}
-
-/// A name for a claim in explanations.
-#[must_use]
-pub fn claim_label(claim: &Claim<'_>) -> CompactString {
-    compact_str::format_compact!("{} at {}", claim.record, claim.time)
 }
