@@ -29,6 +29,7 @@ use crate::{
 pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Transition {
     let mut effects = Effects::default();
     let mut touched = BTreeSet::new();
+    let before = laws::Before::of(state, rules);
     let doubled = tasks::doubled(state);
     let held = holdings::moves_records(state, input).then(|| holdings::tally(state));
     let outcome = match input {
@@ -82,7 +83,7 @@ pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Tra
     };
     if recorded {
         plan::plan(state, rules, at, &mut effects);
-        laws::check(state, input, outcome, &mut effects, rules, at);
+        laws::check(state, &before, input, outcome, &mut effects, rules, at);
         seal::seal_when_long(state, rules, at, &mut effects);
         state.wake = plan::next_wake(state, rules);
     }

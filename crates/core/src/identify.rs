@@ -332,6 +332,7 @@ fn unmerge(
             entity: Some(winner),
         };
     }
+    let together: BTreeSet<RecordKey> = entry(book, winner).state.links.keys().cloned().collect();
     let mut part = part_of(&entry(book, winner).state, loser);
     // Consent stays with both: the statements of either side count for each from now on.
     for rule in &rules.consents {
@@ -357,6 +358,21 @@ fn unmerge(
         rules,
         at,
     );
+    let apart = |of| {
+        book.entities
+            .get(&of)
+            .into_iter()
+            .flat_map(|e| e.state.links.keys())
+    };
+    let parts = apart(winner).count() + apart(loser).count();
+    let same = apart(winner)
+        .chain(apart(loser))
+        .all(|r| together.contains(r));
+    if parts != together.len() || !same {
+        // L14: a record was lost, came twice or went to somebody else.
+        debug_assert!(false, "L14 is broken by an unmerge");
+        *book.out.violations.entry("L14").or_default() += 1;
+    }
     Settled {
         outcome: Outcome::Applied,
         entity: Some(winner),

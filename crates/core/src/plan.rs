@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::creates::plan_creates;
-use crate::survey::{survey, value_digest, whole_desired_state};
+use crate::survey::{alternates, survey, value_digest, whole_desired_state};
 use crate::{
     book::ParkedCode,
     effects::Effects,
@@ -215,8 +215,14 @@ fn plan_record(
     let mut vendor = BTreeMap::new();
     for (name, (value, shown, json)) in write {
         let delivery = state.deliveries.entry(record.clone()).or_default();
+        let surveyed = system.acks && !groups.contains_key(&name);
+        if surveyed && !survey.reverts.contains(&name) && alternates(delivery, name, &value, rules)
+        {
+            // L5: two values went to and fro often enough already.
+            effects.violations.push("L5");
+        }
         note_write(delivery, name, &value, survey.reverts.contains(&name), at);
-        if system.acks && !groups.contains_key(&name) && held.get(&name) == Some(&value) {
+        if surveyed && held.get(&name) == Some(&value) {
             // L4: what stands there already was about to be written again.
             effects.violations.push("L4");
         }
