@@ -11,7 +11,7 @@ use baton_core::{
 };
 use compact_str::CompactString;
 
-use crate::{error::Error, open::Store, read::LedgerEntry, ready::Ready};
+use crate::{error::Error, open::Store, read::LedgerEntry, ready::Ready, runs::RunCounts};
 
 /// What a commit writes besides the book.
 #[derive(Default, Debug)]
@@ -22,6 +22,8 @@ pub struct Batch {
     /// `dead_letters` too, and stays open.
     pub retried: Vec<Digest>,
     pub erasure: Erasure,
+    /// What became of the messages of each `ingest`, and the transaction's time.
+    pub runs: Vec<(String, Millis, RunCounts)>,
 }
 
 /// Values that must not be kept any longer, outside of the state. In one transaction with the entity's erased

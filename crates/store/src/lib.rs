@@ -15,6 +15,7 @@ mod outbox;
 mod read;
 mod ready;
 mod row;
+mod runs;
 mod sql;
 mod steward;
 #[cfg(feature = "testing")]
@@ -26,4 +27,5 @@ pub use error::{Class, Error};
 pub use open::{Durability, Options, Store};
 pub use outbox::{OutboxRow, OutboxSeq};
 pub use read::{LedgerEntry, LedgerSeq, StoredPosition};
+pub use runs::RunCounts;
 pub use steward::{Activation, Counts, StewardState};

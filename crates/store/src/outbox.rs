@@ -4,9 +4,11 @@ use baton_core::{book::OutTopic, id::Digest, time::Millis};
 
 use crate::{
     code,
+    commit::DeadLetter,
     error::Error,
     open::Store,
-    sql::{Bad, Rows, Sql, Type, unescape},
+    ready::Ready,
+    sql::{Bad, Rows, Sql, Type, escape, unescape},
 };
 
 const PAGE: Sql = Sql {
@@ -21,6 +23,25 @@ const DONE: Sql = Sql {
     table: "outbox",
     key: 0,
     input: &[Type::Int, Type::Int],
+};
+const BURY: Sql = Sql {
+    text: "DELETE FROM outbox WHERE seq = $1",
+    table: "outbox",
+    key: 0,
+    input: &[],
+};
+const PUT_BACK: Sql = Sql {
+    text: "INSERT INTO outbox (topic, system, key, at, cause, body)
+           SELECT $2, $3, $4, $5, $6, payload FROM dead_letters WHERE id = $1 AND state = 'open'",
+    table: "outbox",
+    key: 0,
+    input: &[],
+};
+const PUBLISHED_AGAIN: Sql = Sql {
+    text: "UPDATE dead_letters SET state = 'retried' WHERE id = $1 AND state = 'open'",
+    table: "dead_letters",
+    key: 0,
+    input: &[],
 };
 const TAKE_LEASE: Sql = Sql {
     text: "INSERT INTO leases (name, owner, expiry) VALUES ($1, $2, $3)
@@ -100,6 +121,51 @@ impl Store {
         let removed = tx.conn().execute_rows(&DONE, rows).await?;
         tx.commit().await?;
         Ok(removed)
+    }
+
+    /// Takes a message that the log will never take out of the outbox and keeps it as a dead letter, both or neither.
+    /// Nothing if the message is gone already.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn outbox_bury(&self, seq: OutboxSeq, letter: &DeadLetter) -> Result<(), Error> {
+        let mut ready = Ready::default();
+        ready.letters(std::slice::from_ref(letter));
+        let mut tx = self.pool.write().await?;
+        let mut conn = tx.conn();
+        if conn.execute(&BURY, vec![seq.0.into()]).await? == 1 {
+            ready.write(&mut conn).await?;
+        }
+        tx.commit().await
+    }
+
+    /// Puts a dead letter that was taken out of the outbox behind all that waits there. False if it is not open.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn outbox_put_back(
+        &self,
+        letter: &DeadLetter,
+        topic: OutTopic,
+        at: Millis,
+    ) -> Result<bool, Error> {
+        let (topic, system) = code::of_topic(topic);
+        let key = String::from_utf8_lossy(letter.key.as_deref().unwrap_or_default()).into_owned();
+        let mut tx = self.pool.write().await?;
+        let mut conn = tx.conn();
+        let cells = vec![
+            letter.id.into(),
+            topic.into(),
+            system.into(),
+            escape(&key).as_str().into(),
+            at.0.into(),
+            letter.id.into(),
+        ];
+        let put = conn.execute(&PUT_BACK, cells).await? == 1;
+        conn.execute(&PUBLISHED_AGAIN, vec![letter.id.into()])
+            .await?;
+        tx.commit().await?;
+        Ok(put)
     }
 
     /// Takes or renews the lease of work that one process does at a time, such as the relay, which keeps the order

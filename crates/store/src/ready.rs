@@ -90,6 +90,27 @@ const PUT_REREADS: Sql = Sql {
         Type::Text,
     ],
 };
+const COUNT_RUNS: Sql = Sql {
+    text: "INSERT INTO runs (run, at, messages, applied, parked, late, duplicate, noop, dead_lettered) {values}
+           ON CONFLICT (run) DO UPDATE
+           SET at = excluded.at, messages = runs.messages + excluded.messages,
+               applied = runs.applied + excluded.applied, parked = runs.parked + excluded.parked,
+               late = runs.late + excluded.late, duplicate = runs.duplicate + excluded.duplicate,
+               noop = runs.noop + excluded.noop, dead_lettered = runs.dead_lettered + excluded.dead_lettered",
+    table: "runs",
+    key: 0,
+    input: &[
+        Type::Text,
+        Type::Int,
+        Type::Int,
+        Type::Int,
+        Type::Int,
+        Type::Int,
+        Type::Int,
+        Type::Int,
+        Type::Int,
+    ],
+};
 const PUT_LEDGER: Sql = Sql {
     text: "INSERT INTO ledger (kind, entity, at, input, event, outcome, body) {values}",
     table: "ledger",
@@ -206,6 +227,7 @@ pub(crate) struct Ready {
     addresses: Rows,
     guards: Rows,
     holdings: Rows,
+    runs: Rows,
     rereads: Rows,
     pub ledger: Rows,
     pub outbox: Rows,
@@ -407,6 +429,25 @@ impl Ready {
         for id in retried {
             self.retried.push([id.into()]);
         }
+        let runs: BTreeMap<&str, _> = batch.runs.iter().map(|r| (r.0.as_str(), r)).collect();
+        for (run, at, counts) in runs.into_values() {
+            // No run comes near the end of these numbers.
+            let columns = counts
+                .columns()
+                .map(|c| i64::try_from(c).unwrap_or(i64::MAX));
+            let [messages, applied, parked, late, duplicate, noop, dead] = columns;
+            self.runs.push([
+                run.as_str().into(),
+                at.0.into(),
+                messages.into(),
+                applied.into(),
+                parked.into(),
+                late.into(),
+                duplicate.into(),
+                noop.into(),
+                dead.into(),
+            ]);
+        }
         self.erasure(&batch.erasure)?;
         self.letters(&batch.dead_letters);
         Ok(())
@@ -428,7 +469,7 @@ impl Ready {
         Ok(())
     }
 
-    fn letters(&mut self, letters: &[DeadLetter]) {
+    pub fn letters(&mut self, letters: &[DeadLetter]) {
         let letters: BTreeMap<Digest, _> = letters.iter().map(|l| (l.id, l)).collect();
         for (id, letter) in letters {
             self.dead_letters.push([
@@ -534,6 +575,8 @@ impl Ready {
         // Last, because all workers meet at these few rows: they are held for the shortest time.
         let holdings = std::mem::take(&mut self.holdings);
         conn.execute_rows(&MOVE_HOLDINGS, holdings).await?;
+        let runs = std::mem::take(&mut self.runs);
+        conn.execute_rows(&COUNT_RUNS, runs).await?;
         Ok(())
     }
 }

@@ -1,7 +1,6 @@
 //! `baton ingest`: publishes payloads of a system, and settles them where no daemon does.
 
 use std::{
-    collections::BTreeMap,
     fs,
     io::{IsTerminal, Read},
     net::SocketAddr,
@@ -14,7 +13,6 @@ use anyhow::Context as _;
 use baton_config::Secret;
 use baton_connectors::{Payload, split};
 use baton_core::change::Format;
-use baton_store::StoredPosition;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -27,6 +25,12 @@ use crate::{
     engine::{Engine, Tally, header},
     kafka::{Outgoing, Publisher, Reader},
 };
+
+/// How often a wait looks.
+const ROUND: Duration = Duration::from_millis(50);
+
+/// Rounds without anything settled after which a wait says so: ten seconds.
+const STILL: u32 = 200;
 
 /// Messages held in memory while settling here.
 const PORTION: usize = 20_000;
@@ -89,11 +93,11 @@ pub async fn run(place: &Place, args: Args) -> anyhow::Result<ExitCode> {
         Err(error) => Err(error),
         Ok(published) if log.is_own() => settle_here(&workspace, &log, &publisher, &load)
             .await
-            .map(|tally| (published.messages, Some(tally))),
-        Ok(published) if args.wait => wait(&workspace, log.admin, &topic, &run, &published)
+            .map(|tally| (published, Some(tally))),
+        Ok(published) if args.wait => wait(&workspace, log.admin, &topic, &run, published)
             .await
-            .map(|tally| (published.messages, Some(tally))),
-        Ok(published) => Ok((published.messages, None)),
+            .map(|tally| (published, Some(tally))),
+        Ok(published) => Ok((published, None)),
     };
     drop(publisher);
     log.close().await?;
@@ -127,21 +131,21 @@ struct Load<'a> {
 }
 
 impl Load<'_> {
-    async fn publish(&self, publisher: &Publisher, files: &[Vec<u8>]) -> anyhow::Result<Published> {
+    async fn publish(&self, publisher: &Publisher, files: &[Vec<u8>]) -> anyhow::Result<u64> {
         let total: usize = files.iter().map(Vec::len).sum();
         let bar = bar(total as u64);
         let mut before = 0;
-        let mut published = Published::default();
+        let mut published = 0;
         for bytes in files {
             let mut page = Vec::new();
             for payload in split(self.format, bytes) {
                 bar.set_position((before + payload.end) as u64);
                 page.push(self.message(payload));
                 if page.len() >= 500 {
-                    published.send(publisher, &mut page).await?;
+                    published += send(publisher, &mut page).await?;
                 }
             }
-            published.send(publisher, &mut page).await?;
+            published += send(publisher, &mut page).await?;
             before += bytes.len();
         }
         bar.finish_and_clear();
@@ -184,28 +188,14 @@ fn bar(total: u64) -> ProgressBar {
     bar
 }
 
-/// What was published: so many messages, and after which offset of each partition of the topic they end.
-#[derive(Default)]
-struct Published {
-    messages: u64,
-    ends: BTreeMap<i32, i64>,
-}
-
-impl Published {
-    async fn send(
-        &mut self,
-        publisher: &Publisher,
-        page: &mut Vec<Outgoing>,
-    ) -> anyhow::Result<()> {
-        for result in publisher.publish(page).await {
-            let (partition, offset) = result?;
-            self.messages += 1;
-            let end = self.ends.entry(partition).or_default();
-            *end = (*end).max(offset + 1);
-        }
-        page.clear();
-        Ok(())
+async fn send(publisher: &Publisher, page: &mut Vec<Outgoing>) -> anyhow::Result<u64> {
+    let mut published = 0;
+    for result in publisher.publish(page).await {
+        result?;
+        published += 1;
     }
+    page.clear();
+    Ok(published)
 }
 
 /// Runs the engine for as long as there is something to settle.
@@ -235,6 +225,7 @@ async fn settle_here(
         let_settle(&engine).await?;
     }
     engine.relay_all(publisher).await?;
+    let tally = engine.tally(load.run).await?;
     engine.store.close().await;
     if let Some((topic, partition, offset)) = report.stopped.first() {
         anyhow::bail!(
@@ -242,7 +233,7 @@ async fn settle_here(
              `baton dead-letters list` tells why"
         );
     }
-    Ok(engine.tally(load.run))
+    Ok(tally)
 }
 
 /// Waits for what rests a moment before it is written (`timing.tuple_settle`). Cleared values wait longer, for their
@@ -269,63 +260,52 @@ async fn let_settle(engine: &Engine) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits until the daemon has settled everything.
+/// Waits until everything has settled, whichever daemons do it: what became of a message is counted in the store, by
+/// the transaction that settled it. Only whether a partition was stopped nobody but its daemon knows; the one of this
+/// data folder is asked, and of others' partitions the log says when nothing moves.
 async fn wait(
     workspace: &Workspace,
     admin: Option<SocketAddr>,
     topic: &str,
     run: &str,
-    published: &Published,
+    published: u64,
 ) -> anyhow::Result<Tally> {
-    let admin = admin.context(
-        "the daemon has no admin port to ask what became of the messages; run it with the role `admin`, or leave \
-         --wait out",
-    )?;
+    let store = workspace.existing_store().await?;
     let token = workspace.active.settings.admin.token.as_ref();
-    // Several workers can share the topic only where the store is shared, too.
-    let shared = match &workspace.active.settings.store.url {
-        Some(_) => Some(workspace.store().await?),
-        None => None,
-    };
+    let mut before = 0;
+    let mut rounds = 0_u32;
     loop {
-        let all_settled = match &shared {
-            Some(store) => passed(&store.positions(topic).await?, &published.ends),
-            None => false,
-        };
-        let body = ask(admin, &format!("/runs/{run}"), token)
-            .await
-            .with_context(|| {
-                format!("the messages are published, but the daemon at {admin} cannot be asked")
-            })?;
-        let report: RunReport = serde_json::from_slice(&body)?;
-        if report.tally.messages >= published.messages {
-            return Ok(report.tally);
+        let counts = store.run(run).await?;
+        if counts.messages >= published {
+            return Ok(counts.into());
         }
-        if all_settled {
-            let others = published.messages - report.tally.messages;
-            eprintln!(
-                "All of it has settled; {others} of {} messages by other workers, whose counts are not among these.",
-                published.messages
-            );
-            return Ok(report.tally);
-        }
-        if let Some((stopped, partition)) = report.stopped.iter().find(|(name, _)| name == topic) {
+        if let Some(admin) = admin
+            && let Ok(body) = ask(admin, &format!("/runs/{run}"), token).await
+            && let Ok(report) = serde_json::from_slice::<RunReport>(&body)
+            && let Some((stopped, partition)) =
+                report.stopped.iter().find(|(name, _)| name == topic)
+        {
             anyhow::bail!(
                 "too many messages cannot be understood: the daemon stopped {stopped} partition {partition}; \
                  `baton dead-letters list` tells why"
             );
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        rounds = if counts.messages > before {
+            0
+        } else {
+            rounds + 1
+        };
+        before = counts.messages;
+        if rounds > 0 && rounds.is_multiple_of(STILL) {
+            tracing::warn!(
+                settled = counts.messages,
+                published,
+                "nothing was settled for a while: is a daemon with the role `engine` running, and has none stopped a \
+                 partition (`baton_stopped_partitions`)?"
+            );
+        }
+        tokio::time::sleep(ROUND).await;
     }
-}
-
-/// Whether every partition was read up to its end. A topic made anew has positions of its own.
-fn passed(positions: &[StoredPosition], ends: &BTreeMap<i32, i64>) -> bool {
-    ends.iter().all(|(partition, end)| {
-        let of_it = positions.iter().filter(|p| p.partition == *partition);
-        let newest = of_it.max_by_key(|p| p.incarnation.parse::<i64>().unwrap_or(i64::MIN));
-        newest.is_some_and(|p| p.next >= *end)
-    })
 }
 
 /// One question to the admin port.

@@ -48,9 +48,12 @@ configuration cannot be read; 3 the log or the store cannot be reached.
 
 Logs go to standard error; BATON_LOG takes a filter such as `info,baton=debug`.";
 
+/// What `baton --help` begins with: for people who use it.
+const ABOUT: &str = "Keeps every lead, contact, account and deal the same in your CRM and your marketing system, by your own rules";
+
 /// One truth about every lead, contact, account and deal, in every system that holds it.
 #[derive(Parser, Debug)]
-#[command(name = "baton", version, about, after_help = AFTER, max_term_width = 110)]
+#[command(name = "baton", version, about = ABOUT, after_help = AFTER, max_term_width = 110)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -127,21 +127,25 @@ async fn ready(State(daemon): State<Daemon>) -> Response {
 /// What `/runs/{run}` answers.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct RunReport {
-    /// Counts of the messages that one `ingest` published, as far as this daemon has settled them.
+    /// Counts of the messages that one `ingest` published, whichever daemon has settled them.
     pub tally: Tally,
-    /// Topics and partitions that settle nothing any more because of a flood of bad messages.
+    /// Topics and partitions that this daemon does not settle any more because of a flood of bad messages.
     pub stopped: Vec<(String, i32)>,
 }
 
-async fn run(State(daemon): State<Daemon>, Path(run): Path<String>) -> Json<RunReport> {
+async fn run(
+    State(daemon): State<Daemon>,
+    Path(run): Path<String>,
+) -> Result<Json<RunReport>, StatusCode> {
     let stopped = daemon.engine.stopped().await;
-    Json(RunReport {
-        tally: daemon.engine.tally(&run),
+    let tally = daemon.engine.tally(&run).await;
+    Ok(Json(RunReport {
+        tally: tally.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?,
         stopped: stopped
             .into_iter()
             .map(|(topic, partition)| (topic.to_string(), partition))
             .collect(),
-    })
+    }))
 }
 
 async fn reload(State(daemon): State<Daemon>) -> Response {

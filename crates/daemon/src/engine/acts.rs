@@ -10,7 +10,7 @@ use baton_core::{
 };
 use baton_store::{DeadLetter, StewardState};
 
-use super::{Consumed, Engine, EngineError, Headers, Report, header};
+use super::{Consumed, Engine, EngineError, Headers, Report, header, relay::UNPUBLISHABLE};
 
 impl Engine {
     /// One act on one entity.
@@ -75,7 +75,20 @@ impl Engine {
     /// As [`Engine::process`].
     pub async fn retry_dead_letters(&self, letters: &[DeadLetter]) -> Result<Report, EngineError> {
         let mut batch: Vec<Consumed> = Vec::with_capacity(letters.len());
-        for letter in letters {
+        let (unpublished, letters): (Vec<&DeadLetter>, Vec<&DeadLetter>) = letters
+            .iter()
+            .partition(|letter| letter.code == UNPUBLISHABLE);
+        for letter in unpublished {
+            // One of Baton's own: it goes back to where it was taken from, for the relay.
+            if let Some(topic) = self.active().topics.output(&letter.topic) {
+                let now = self.clock.now();
+                self.store.outbox_put_back(letter, topic, now).await?;
+            }
+        }
+        if letters.is_empty() {
+            return Ok(Report::default());
+        }
+        for letter in &letters {
             let known = batch.iter().any(|m| {
                 *m.topic == *letter.topic
                     && m.partition == letter.partition

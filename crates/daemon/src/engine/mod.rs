@@ -18,7 +18,7 @@ mod topics;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, atomic::AtomicI64},
 };
 
 use arc_swap::ArcSwap;
@@ -34,7 +34,6 @@ pub use topics::{Input, Lane, TooManySystems, TopicMap};
 
 use crate::{clock::Clock, kafka::KafkaFault, retry::Passing, telemetry::Metrics};
 use flood::Flood;
-use tally::Tallies;
 
 /// What is configured: replaced as a whole by a reload.
 #[derive(Clone, Debug)]
@@ -111,7 +110,8 @@ pub struct Engine {
     pub metrics: Arc<Metrics>,
     active: ArcSwap<Active>,
     work: tokio::sync::Mutex<Work>,
-    tallies: Mutex<Tallies>,
+    /// When what nobody asks for any more was last removed.
+    pruned: AtomicI64,
 }
 
 /// What one transaction at a time uses.
@@ -140,7 +140,7 @@ impl Engine {
             metrics,
             active: ArcSwap::from_pointee(active),
             work: tokio::sync::Mutex::default(),
-            tallies: Mutex::default(),
+            pruned: AtomicI64::new(0),
         };
         let stored = engine.stored_positions().await?;
         engine.work.lock().await.places = Places::new(stored);
@@ -202,13 +202,12 @@ impl Engine {
         Ok(all)
     }
 
-    /// What became of the messages that one `ingest` published, as far as this process has settled them.
-    #[must_use]
-    pub fn tally(&self, run: &str) -> Tally {
-        self.tallies
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .of(run)
+    /// What became of the messages that one `ingest` published, whichever process settled them.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn tally(&self, run: &str) -> Result<Tally, EngineError> {
+        Ok(self.store.run(run).await?.into())
     }
 
     /// Partitions that a flood of bad messages stopped.

@@ -1,16 +1,18 @@
 //! What the metrics are told of a transaction once it has happened.
 
-use std::{collections::BTreeMap, sync::PoisonError};
+use std::collections::BTreeMap;
 
 use baton_core::{
     book::{Book, OutBody},
     change::Outcome,
     id::Kind,
     name::Name,
+    time::Millis,
     wire::ResultOutcome,
 };
+use baton_store::RunCounts;
 
-use super::{Consumed, Engine, Tally, message::header};
+use super::{Consumed, Engine, message::header};
 use crate::telemetry::Metrics;
 
 impl Engine {
@@ -93,44 +95,33 @@ impl Effects {
 }
 
 /// Outcomes by the `ingest` that published the message.
-pub(super) struct RunTallies<'b> {
-    runs: Vec<Option<&'b str>>,
-    tallies: BTreeMap<&'b str, Tally>,
-}
-
-impl<'b> RunTallies<'b> {
-    pub(super) fn new(batch: &'b [Consumed]) -> Self {
-        let runs: Vec<Option<&str>> = batch
-            .iter()
-            .map(|message| message.headers.text(header::RUN))
-            .collect();
-        let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
-        for run in runs.iter().flatten() {
-            tallies.entry(run).or_default().messages += 1;
-        }
-        Self { runs, tallies }
+pub(super) fn run_counts(
+    batch: &[Consumed],
+    outcomes: impl Iterator<Item = (usize, Outcome)>,
+    at: Millis,
+) -> Vec<(String, Millis, RunCounts)> {
+    let runs: Vec<Option<&str>> = batch
+        .iter()
+        .map(|message| message.headers.text(header::RUN))
+        .collect();
+    let mut counts: BTreeMap<&str, RunCounts> = BTreeMap::new();
+    for run in runs.iter().flatten() {
+        counts.entry(run).or_default().messages += 1;
     }
-
-    pub(super) fn count(&mut self, message: usize, outcome: Outcome) {
-        if let Some(Some(run)) = self.runs.get(message)
-            && let Some(tally) = self.tallies.get_mut(run)
+    if counts.is_empty() {
+        return Vec::new();
+    }
+    for (message, outcome) in outcomes {
+        if let Some(Some(run)) = runs.get(message)
+            && let Some(of_run) = counts.get_mut(run)
         {
-            tally.count(outcome);
+            of_run.count(outcome);
         }
     }
-
-    pub(super) fn add_to(self, engine: &Engine) {
-        if self.tallies.is_empty() {
-            return;
-        }
-        let mut all = engine
-            .tallies
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        for (run, tally) in &self.tallies {
-            all.add(run, tally);
-        }
-    }
+    let counts = counts.into_iter();
+    counts
+        .map(|(run, counts)| (run.to_owned(), at, counts))
+        .collect()
 }
 
 pub(super) const fn answer_name(outcome: ResultOutcome) -> &'static str {

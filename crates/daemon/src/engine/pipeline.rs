@@ -9,7 +9,7 @@ use baton_core::{
     time::{MINUTE, Millis},
     wire::ResultOutcome,
 };
-use baton_store::{Advance, Batch, Class, DeadLetter};
+use baton_store::{Advance, Batch, Class, DeadLetter, RunCounts};
 
 use super::{
     Active, Consumed, Engine, EngineError, Lane, Work,
@@ -17,7 +17,7 @@ use super::{
     flood::Flood,
     headers,
     message::header,
-    observe::{Effects, RunTallies, answer_name},
+    observe::{Effects, answer_name, run_counts},
 };
 use crate::{
     faults::{Step, reached},
@@ -157,7 +157,7 @@ impl Engine {
             let at = self.instant(&mut work, None);
             let (items, batch) = make().await?;
             let done = self
-                .transact(&active, items, batch, Vec::new(), at, &[])
+                .transact(&active, items, batch, Vec::new(), at, &[], |_| Vec::new())
                 .await;
             match done {
                 Ok(settled) => return Ok(settled),
@@ -261,8 +261,25 @@ impl Engine {
             .iter()
             .map(|(_, _, dead)| dead_letter_message(dead, at))
             .collect();
+        let buried: Vec<usize> = dead
+            .iter()
+            .filter(|(_, input, _)| input.lane != Lane::Results)
+            .map(|(message, ..)| *message)
+            .collect();
+        // An answer is no change; what a run comes to is told of its changes.
+        let changes: Vec<Option<usize>> = sources
+            .iter()
+            .zip(&answers)
+            .map(|((message, _), answer)| answer.is_none().then_some(*message))
+            .collect();
+        let count = |settled: &[Settled]| {
+            let outcomes = changes.iter().zip(settled);
+            let counted = outcomes.filter_map(|(message, s)| Some(((*message)?, s.outcome)));
+            let buried = buried.iter().map(|message| (*message, BURIED));
+            run_counts(batch, counted.chain(buried), at)
+        };
         let settled = self
-            .transact(active, items, stored, messages, at, &causes)
+            .transact(active, items, stored, messages, at, &causes, count)
             .await?;
         work.places.moved(&advances);
 
@@ -270,18 +287,16 @@ impl Engine {
             positions: positions(&advances, batch),
             ..Report::default()
         };
-        let mut tallies = RunTallies::new(batch);
-        for (((message, input), settled), answer) in sources.iter().zip(&settled).zip(answers) {
+        for (((_, input), settled), answer) in sources.iter().zip(&settled).zip(answers) {
             if let Some(outcome) = answer {
                 report.answers += 1;
                 self.metrics.answered(input.system, answer_name(outcome), 1);
             } else {
                 report.count(settled.outcome);
                 self.metrics.settled(input.system, settled.outcome, 1);
-                tallies.count(*message, settled.outcome);
             }
         }
-        for (message, input, dead) in &dead {
+        for (_, input, dead) in &dead {
             self.metrics
                 .dead_letter(input.system.as_str(), &dead.letter.code);
             if input.lane == Lane::Results {
@@ -289,23 +304,26 @@ impl Engine {
             } else {
                 report.count(BURIED);
                 self.metrics.settled(input.system, BURIED, 1);
-                tallies.count(*message, BURIED);
             }
         }
-        tallies.add_to(self);
         self.observe_batch(batch);
         Ok(report)
     }
 
-    /// `identify → apply → commit`.
+    /// `identify → apply → commit`. `count` tells what became of which run, once that is known.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what one transaction is made of, put together in two places"
+    )]
     async fn transact(
         &self,
         active: &Active,
         items: Vec<Item>,
-        batch: Batch,
+        mut batch: Batch,
         messages: Vec<OutMessage>,
         at: Millis,
         causes: &[Option<Digest>],
+        count: impl FnOnce(&[Settled]) -> Vec<(String, Millis, RunCounts)>,
     ) -> Result<Vec<Settled>, EngineError> {
         let mut book = Book::default();
 
@@ -327,6 +345,7 @@ impl Engine {
         self.metrics.stage(Stage::Apply, started.elapsed());
 
         book.out.messages.extend(messages);
+        batch.runs = count(&settled);
         let effects = Effects::of(&book);
         reached(Step::Applied);
         let started = Instant::now();

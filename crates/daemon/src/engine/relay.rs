@@ -1,17 +1,20 @@
 //! The relay: what the engine decided goes from the outbox to the log, and leaves the outbox once the log has it.
 
-use std::time::Instant;
+use std::{error::Error as _, time::Instant};
 
-use baton_core::book::OutTopic;
-use baton_store::{OutboxRow, OutboxSeq};
+use baton_core::{book::OutTopic, change::Format, id::Digest, name::Name};
+use baton_store::{DeadLetter, OutboxRow, OutboxSeq};
 
 use super::{Engine, EngineError, headers};
 use crate::{
     faults::{Step, reached},
-    kafka::{Outgoing, Publisher},
+    kafka::{KafkaFault, Outgoing, Publisher},
     retry::Passing,
     telemetry::Stage,
 };
+
+/// Code of messages that the log refuses.
+pub(super) const UNPUBLISHABLE: &str = "unpublishable";
 
 /// Messages published at a time.
 const PAGE: u32 = 1_000;
@@ -66,6 +69,7 @@ impl Engine {
                     acknowledged += 1;
                     self.published(row);
                 }
+                Err(fault) if fault.refuses_message() => self.bury(row, &fault).await?,
                 Err(fault) => {
                     if fault.passing() == Passing::No {
                         tracing::error!(
@@ -101,6 +105,49 @@ impl Engine {
                 some => total += some,
             }
         }
+    }
+
+    /// A message that the log will not take however often it is asked must not keep the others from it.
+    async fn bury(&self, row: &OutboxRow, fault: &KafkaFault) -> Result<(), EngineError> {
+        let active = self.active();
+        let system = match row.topic {
+            OutTopic::Commands(system) => system,
+            OutTopic::Golden | OutTopic::Decisions | OutTopic::DeadLetters => Name::new("baton"),
+        };
+        let reason = fault
+            .source()
+            .map_or_else(|| fault.to_string(), ToString::to_string);
+        let letter = DeadLetter {
+            id: Digest::of(&[
+                UNPUBLISHABLE.as_bytes(),
+                &row.seq.0.to_le_bytes(),
+                &row.body,
+            ]),
+            at: self.clock.now(),
+            code: UNPUBLISHABLE.into(),
+            place: "outbox".to_owned(),
+            what: format!("the log refuses a message of Baton's own: {reason}"),
+            fix: "raise `max.message.bytes` of the topic, or what else the log refuses; then retry"
+                .to_owned(),
+            system,
+            format: Format::Baton,
+            object: None,
+            topic: active.topics.name(row.topic).unwrap_or_default().into(),
+            // It never came into the log.
+            partition: -1,
+            offset: row.seq.0,
+            key: Some(row.key.clone().into_bytes()),
+            payload: row.body.clone(),
+        };
+        tracing::error!(
+            topic = logical(row.topic),
+            letter = %letter.id,
+            error = fault as &dyn std::error::Error,
+            "the log refuses a message; it is kept as a dead letter"
+        );
+        self.store.outbox_bury(row.seq, &letter).await?;
+        self.metrics.dead_letter(system.as_str(), UNPUBLISHABLE);
+        Ok(())
     }
 
     fn published(&self, row: &OutboxRow) {

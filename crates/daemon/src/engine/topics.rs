@@ -114,6 +114,16 @@ impl TopicMap {
         }
     }
 
+    /// What a topic that Baton writes to is to it; none for one that it does not write to.
+    #[must_use]
+    pub fn output(&self, name: &str) -> Option<OutTopic> {
+        let systems = self.names.systems.keys().copied();
+        systems
+            .map(OutTopic::Commands)
+            .chain([OutTopic::Golden, OutTopic::Decisions, OutTopic::DeadLetters])
+            .find(|topic| self.name(*topic) == Some(name))
+    }
+
     /// All topics with the settings that Baton gives them when it creates them.
     #[must_use]
     pub fn specs(&self, embedded: bool) -> Vec<TopicSpec> {

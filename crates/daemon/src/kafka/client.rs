@@ -134,6 +134,18 @@ pub enum KafkaFault {
 }
 
 impl KafkaFault {
+    /// Whether the log refuses this one message and would take others.
+    #[must_use]
+    pub fn refuses_message(&self) -> bool {
+        matches!(
+            self,
+            Self::Publish { source, .. } if matches!(
+                source.rdkafka_error_code(),
+                Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidRecord)
+            )
+        )
+    }
+
     /// Whether waiting can help.
     #[must_use]
     pub fn passing(&self) -> Passing {

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path};
 use baton_core::book::ParkedCode;
 
 /// Codes of normalising and of the daemon itself; those of decoding have a test of their own.
-const DEAD: [&str; 7] = [
+const DEAD: [&str; 8] = [
     "malformed-result",
     "malformed-command-id",
     "missing-id",
@@ -13,6 +13,7 @@ const DEAD: [&str; 7] = [
     "too-large",
     "unknown-format",
     "unmapped-object",
+    "unpublishable",
 ];
 
 fn parked() -> BTreeSet<String> {

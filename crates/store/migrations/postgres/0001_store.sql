@@ -168,3 +168,16 @@ CREATE TABLE leases (
     owner  TEXT COLLATE "C" NOT NULL,
     expiry BIGINT           NOT NULL
 );
+
+-- What became of the messages of one `ingest`, counted as they are settled; `at` is when it was last heard of.
+CREATE TABLE runs (
+    run           TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    at            BIGINT           NOT NULL,
+    messages      BIGINT           NOT NULL,
+    applied       BIGINT           NOT NULL,
+    parked        BIGINT           NOT NULL,
+    late          BIGINT           NOT NULL,
+    duplicate     BIGINT           NOT NULL,
+    noop          BIGINT           NOT NULL,
+    dead_lettered BIGINT           NOT NULL
+);

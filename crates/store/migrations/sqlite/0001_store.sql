@@ -168,3 +168,16 @@ CREATE TABLE leases (
     owner  TEXT    NOT NULL,
     expiry INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- What became of the messages of one `ingest`, counted as they are settled; `at` is when it was last heard of.
+CREATE TABLE runs (
+    run           TEXT    NOT NULL PRIMARY KEY,
+    at            INTEGER NOT NULL,
+    messages      INTEGER NOT NULL,
+    applied       INTEGER NOT NULL,
+    parked        INTEGER NOT NULL,
+    late          INTEGER NOT NULL,
+    duplicate     INTEGER NOT NULL,
+    noop          INTEGER NOT NULL,
+    dead_lettered INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
