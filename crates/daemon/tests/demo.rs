@@ -43,6 +43,12 @@ fn both_systems_converge_and_no_law_is_broken_whatever_the_seed() {
         assert_eq!(summary["differences"], serde_json::json!([]), "seed {seed}");
         assert_eq!(summary["converged"], true, "seed {seed}");
         assert_eq!(summary["worked_example"]["survived"], true, "seed {seed}");
+        // That each of them has one of its own is among the differences.
+        let doubled = summary["doubled"].as_array().unwrap().len() as u64;
+        assert!(
+            summary["doubled_tasks"].as_u64() >= Some(doubled),
+            "seed {seed}"
+        );
         assert!(good, "seed {seed}: {summary}");
     }
 }

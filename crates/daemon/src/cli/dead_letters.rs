@@ -22,7 +22,7 @@ pub enum Command {
     },
     /// Show one, with its payload
     Show { id: String },
-    /// Settle them again, after the mapping or the decoder was mended
+    /// Settle them again, after the mapping or the decoder was mended; publish again what the log had refused
     Retry {
         /// Ids; none with --all
         #[arg(required_unless_present = "all")]

@@ -49,7 +49,7 @@ pub struct Args {
     /// Files with one JSON value, an array, JSON lines or CSV; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Wait until all of it has settled, and print how much became what
+    /// Wait until all of it has settled, whichever daemon does it, and print how much became what
     #[arg(long)]
     wait: bool,
 }

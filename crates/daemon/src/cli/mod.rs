@@ -101,7 +101,7 @@ enum Command {
     Migrate,
     /// Print a completion script for a shell
     Completions(completions::Args),
-    /// Publish payloads of a system
+    /// Load payloads of a system, from files or standard input
     Ingest(ingest::Args),
     /// Follow what flows, without any Kafka tool
     Tail(tail::Args),
@@ -115,11 +115,11 @@ enum Command {
     /// Look after what waits for a decision
     #[command(subcommand)]
     Parked(parked::Command),
-    /// Fix a field to a value or a source
+    /// Fix a field to a value, or a field or group to a source
     Lock(lock::LockArgs),
-    /// Let the rules decide a field again
+    /// Let the rules decide a field or group again
     Unlock(lock::UnlockArgs),
-    /// Make one of two
+    /// Make one person, account or deal of two
     Merge(merge::Args),
     /// Take a merge apart again
     Unmerge(merge::Args),

@@ -27,7 +27,7 @@ pub enum Command {
     },
     /// Show one
     Show { id: String },
-    /// Decide one
+    /// Decide one; `parked show` says what that takes
     Resolve(Resolve),
 }
 

@@ -8,7 +8,11 @@ use baton::{
 };
 use baton_core::{time::Millis, value::Value, wire};
 
-use crate::given::{NOON, RULES, active, contact, engine_on, golden, store};
+use baton_store::StewardState;
+
+use crate::given::{
+    NOON, RULES, active, contact, engine_on, golden, message, outbox, settle, store,
+};
 
 struct Stage {
     engine: Engine,
@@ -197,4 +201,40 @@ async fn reading_goes_on_at_the_stored_position_and_a_new_topic_is_read_whole() 
     let (_, start, anew) = *found.iter().find(|(end, ..)| *end == 3).unwrap();
     assert_eq!(start, Start::At(3));
     assert_eq!(anew, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_the_log_refuses_becomes_a_dead_letter_and_the_others_go_out() {
+    let stage = Stage::new().await;
+    let open = || async {
+        let store = &stage.engine.store;
+        store
+            .dead_letters(StewardState::Open, None, 10)
+            .await
+            .unwrap()
+    };
+    let long = "x".repeat(1_200_000);
+    let ann = contact("c1", 0, r#""email":"ann@example.com","first_name":"Ann""#);
+    let bob = format!(r#""email":"bob@example.com","first_name":"{long}""#);
+    let cat = contact("c3", 0, r#""email":"cat@example.com","first_name":"Cat""#);
+    let all = [ann, contact("c2", 0, &bob), cat];
+    let messages = all.iter().zip(0..).map(|(text, n)| message("crm", n, text));
+    settle(&stage.engine, messages.collect()).await;
+
+    stage.engine.relay_all(&stage.publisher).await.unwrap();
+    assert!(outbox(&stage.engine).await.is_empty());
+    let commands = stage.read("baton.map.commands");
+    assert_eq!(commands.len(), 2, "Ann's and Cat's");
+    let letters = open().await;
+    assert!(!letters.is_empty());
+    assert!(letters.iter().all(|l| l.code == "unpublishable"));
+    assert!(letters.iter().all(|l| l.payload.len() > long.len()));
+
+    // Tried again it goes back to the outbox; the log still refuses it, and it is one dead letter again.
+    stage.engine.retry_dead_letters(&letters).await.unwrap();
+    assert_eq!(outbox(&stage.engine).await.len(), letters.len());
+    assert!(open().await.is_empty());
+    stage.engine.relay_all(&stage.publisher).await.unwrap();
+    assert!(outbox(&stage.engine).await.is_empty());
+    assert_eq!(open().await.len(), letters.len());
 }

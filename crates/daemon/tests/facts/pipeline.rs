@@ -1,5 +1,6 @@
 //! `consume → decode → normalise → identify → apply → commit`, message by message.
 
+use baton::engine::header;
 use baton_core::{book::OutTopic, change::Outcome, id::RecordKey, value::Value};
 use baton_store::StewardState;
 
@@ -323,4 +324,29 @@ async fn what_is_published_fits_its_published_schema() {
         seen.insert(name);
     }
     assert_eq!(seen.len(), 4, "{seen:?}");
+}
+
+#[tokio::test]
+async fn what_became_of_a_run_is_told_whole_whoever_settled_its_parts() {
+    let (one, _kept) = engine().await;
+    let other = engine_on(one.store.clone(), active(RULES)).await;
+    let of_run = |partition, offset, payload: &str| {
+        let mut message = message("crm", offset, payload);
+        message.partition = partition;
+        message.headers.push(header::RUN, b"run-1");
+        message
+    };
+    let ann = contact("c1", 0, r#""email":"ann@example.com""#);
+    let bob = contact("c2", 0, r#""email":"bob@example.com""#);
+    settle(&one, vec![of_run(0, 0, &ann), of_run(0, 1, "{ junk")]).await;
+    settle(&other, vec![of_run(1, 0, &bob), of_run(1, 1, &bob)]).await;
+    settle(&other, vec![message("map", 0, &ann)]).await;
+    let tally = one.tally("run-1").await.unwrap();
+    assert_eq!(tally, other.tally("run-1").await.unwrap());
+    assert_eq!((tally.messages, tally.consumed), (4, 4));
+    assert_eq!(
+        (tally.applied, tally.duplicate, tally.dead_lettered),
+        (2, 1, 1)
+    );
+    assert_eq!(one.tally("nobody's").await.unwrap().messages, 0);
 }

@@ -9,6 +9,7 @@ on_both! {
     a_moved_link_is_found_at_its_new_entity,
     guards_count_distinct_clears,
     counts_of_held_fields_add_up_over_all_writers,
+    what_nobody_asks_for_any_more_is_removed,
     a_damaged_row_is_named,
     large_batches_are_written_whole,
     texts_with_nul_and_backslash_come_back,
@@ -201,6 +202,44 @@ async fn counts_of_held_fields_add_up_over_all_writers(store: &Store) -> Checked
     let book = loaded(store, &needs).await?;
     assert_eq!(book.holdings.get(&phone), Some(&4));
     assert_eq!(book.holdings.get(&city), None);
+    Ok(())
+}
+
+async fn what_nobody_asks_for_any_more_is_removed(store: &Store) -> Checked {
+    let guard = |window| GuardKey {
+        system: "crm".into(),
+        field: "phone".into(),
+        window: Millis(window),
+    };
+    let mut book = Book::default();
+    for window in [60_000, 120_000] {
+        book.out.guards.push((guard(window), digest("a")));
+    }
+    let counts = RunCounts {
+        messages: 2,
+        applied: 1,
+        noop: 3,
+        ..RunCounts::default()
+    };
+    for (run, at) in [("old", 5_000), ("new", 9_000), ("new", 9_500)] {
+        let batch = Batch {
+            runs: vec![(run.to_owned(), Millis(at), counts)],
+            ..Batch::default()
+        };
+        store.commit(&mut book, &batch).await?;
+    }
+    assert_eq!(store.run("new").await?.messages, 4, "added up");
+    assert_eq!(store.run("new").await?.consumed(), 8);
+    assert_eq!(store.prune(Millis(120_000), Millis(9_000)).await?, 2);
+    let needs = Needs {
+        guards: vec![guard(60_000), guard(120_000)],
+        ..Needs::default()
+    };
+    let book = loaded(store, &needs).await?;
+    assert!(book.guards[&guard(60_000)].is_empty());
+    assert_eq!(book.guards[&guard(120_000)].len(), 1);
+    assert_eq!(store.run("old").await?, RunCounts::default());
+    assert_eq!(store.run("new").await?.messages, 4);
     Ok(())
 }
 

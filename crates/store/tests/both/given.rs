@@ -20,7 +20,7 @@ pub use baton_core::{
 };
 pub use baton_store::{
     Activation, Advance, Batch, Class as ErrorClass, DeadLetter, Erasure, Error, LedgerSeq,
-    OutboxSeq, StewardState, Store,
+    OutboxSeq, RunCounts, StewardState, Store,
 };
 
 pub type Checked = Result<(), Box<dyn std::error::Error>>;
