@@ -152,10 +152,17 @@ async fn show(place: &Place, store: &Store, id: &str) -> anyhow::Result<ExitCode
     ))?;
     output::line(format!("  where:   {}", output::safe(&letter.place)))?;
     output::line(format!("  to do:   {}", letter.fix))?;
-    output::line(format!(
-        "  message: {} partition {} offset {}, arrived {}",
-        letter.topic, letter.partition, letter.offset, letter.at
-    ))?;
+    if letter.partition < 0 {
+        output::line(format!(
+            "  message: one of Baton's own for {}, refused {}",
+            letter.topic, letter.at
+        ))?;
+    } else {
+        output::line(format!(
+            "  message: {} partition {} offset {}, arrived {}",
+            letter.topic, letter.partition, letter.offset, letter.at
+        ))?;
+    }
     output::line(format!("  help:    docs/errors/{}.md", letter.code))?;
     output::line("")?;
     output::line(payload)?;

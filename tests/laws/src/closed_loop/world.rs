@@ -405,6 +405,11 @@ impl World {
     /// Sends what the engine decided to send.
     fn collect(&mut self, scenario: &Scenario) {
         let out = std::mem::take(&mut self.book.out);
+        assert!(
+            out.violations.is_empty(),
+            "the engine's own checks found a law broken: {:?}",
+            out.violations
+        );
         let golden = self.golden();
         for message in out.messages {
             let (OutTopic::Commands(_), OutBody::Command(command)) = (message.topic, message.body)
