@@ -3,12 +3,15 @@
 use crate::identify::{digest_of_record, entry, take};
 use crate::{
     book::{Book, GuardKey, Settled},
+    change::{Change, FieldChange},
     holdings::Holding,
     id::{Digest, EntityId, RecordKey},
     input::Input,
     name::Name,
+    observe::guardable,
+    order::track,
     rules::Rules,
-    state::Guarded,
+    state::{Guarded, State},
     time::Millis,
 };
 use std::collections::BTreeSet;
@@ -62,6 +65,26 @@ pub(crate) fn guard_windows(until: Millis, rules: &Rules) -> impl Iterator<Item 
     let window = rules.mass_clear.window.max(1);
     let own = until.minus(window).floor(window);
     [own.minus(window), own, own.plus(window)].into_iter()
+}
+
+/// The fields that a change empties at its record and that count as emptied. A blank that comes with a new value of
+/// another member of its group is a part of that value: whoever moves to a country without states clears nothing.
+pub(crate) fn cleared_alone(state: &State, change: &Change, rules: &Rules) -> Vec<Name> {
+    let groups = &rules.entity(state.id.kind).group_of;
+    let is_new = |f: &FieldChange| {
+        let seats = track(state, &change.record, f.field, rules).seats;
+        let before = seats.iter().rev().find(|s| !s.seen.claims_nothing());
+        !f.value.is_blank() && before.is_none_or(|s| *s.value != f.value)
+    };
+    let moves_with_its_group = |field: &Name| {
+        groups.get(field).is_some_and(|group| {
+            let mut members = change.fields.iter();
+            members.any(|f| groups.get(&f.field) == Some(group) && is_new(f))
+        })
+    };
+    let mut cleared = guardable(state, change, rules);
+    cleared.retain(|field| !moves_with_its_group(field));
+    cleared
 }
 
 /// Notes the fields that a change empties at its record. A blank that restates a blank is no clear.

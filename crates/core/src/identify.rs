@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::guard::{note_clears, settle_wake};
+use crate::guard::{cleared_alone, note_clears, settle_wake};
 use crate::keys::{change_keys, keys_of, named_records, park_shared, rekey, touches_identity};
 use crate::sharing::{share_consent, touches_consent};
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     id::{Digest, EntityId, RecordKey},
     input::{Input, StewardAct},
     name::Name,
-    observe::{guardable, take_verdicts},
+    observe::take_verdicts,
     reread::{lost_changes, next_records},
     rules::Rules,
     state::{PendingCreate, State},
@@ -170,7 +170,7 @@ fn settle_change(
     }
     change.verdicts.entity = Some(entity);
     if let Some(until) = change.verdicts.clears_wait_until {
-        let cleared = guardable(state, &change, rules);
+        let cleared = cleared_alone(state, &change, rules);
         note_clears(book, &change.record, &cleared, until, rules);
     }
     if linked != Some(entity) {

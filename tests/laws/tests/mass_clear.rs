@@ -263,3 +263,31 @@ fn a_batch_that_lies_across_two_windows_is_held_whole() {
     crowd.wait();
     assert_eq!(crowd.tasks(), 30);
 }
+
+#[test]
+fn a_blank_that_comes_with_a_new_value_of_its_group_is_no_clear() {
+    let mut crowd = Crowd::new(30, guard(5, None));
+    let address = ["street", "city", "zip"];
+    let at = |values: [&'static str; 3]| -> Vec<(&str, &str)> {
+        address.into_iter().zip(values).collect()
+    };
+    for nth in 0..30 {
+        crowd.say(nth, Class::Delta, &at(["1 Road", "Rome", "1"]));
+    }
+    crowd.now = crowd.now.plus(10_000);
+    // Everybody moves to where there are no zips; three lose theirs and nothing else.
+    for nth in 0..20 {
+        crowd.say(nth, Class::Event, &at(["2 Road", "Bern", ""]));
+    }
+    for nth in 20..23 {
+        crowd.say(nth, Class::Event, &at(["1 Road", "Rome", ""]));
+    }
+    crowd.wait();
+    assert_eq!(crowd.tasks(), 0);
+    // Zips that are lost alone are clears.
+    for nth in 23..29 {
+        crowd.say(nth, Class::Event, &at(["1 Road", "Rome", ""]));
+    }
+    crowd.wait();
+    assert_eq!(crowd.tasks(), 6);
+}
