@@ -124,7 +124,7 @@ impl Engine {
                 &row.body,
             ]),
             at: self.clock.now(),
-            code: UNPUBLISHABLE.into(),
+            code: "unpublishable".into(),
             place: "outbox".to_owned(),
             what: format!("the log refuses a message of Baton's own: {reason}"),
             fix: "raise `max.message.bytes` of the topic, or what else the log refuses; then retry"
