@@ -306,11 +306,10 @@ mod tests {
             event: Some(event),
             ..Default::default()
         };
-        state.golden.insert("city".into(), golden(read.event));
+        std::sync::Arc::make_mut(&mut state.golden).insert("city".into(), golden(read.event));
         let input = Input::Change(read);
         assert!(was_cleared_by_reading(&state, &input, &effects, &rules));
-        state
-            .golden
+        std::sync::Arc::make_mut(&mut state.golden)
             .insert("city".into(), golden(Digest::of(&[b"another"])));
         assert!(!was_cleared_by_reading(&state, &input, &effects, &rules));
     }
