@@ -313,3 +313,129 @@ impl Restated {
 fn index(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Digest;
+
+    const QUANTUM: i64 = 1_000;
+
+    fn event(second: i64) -> Event {
+        Event {
+            event: Digest::of(&[&second.to_le_bytes()]),
+            time: Millis(second * QUANTUM),
+            seq: 0,
+            position: Position::default(),
+            read_back: false,
+            by_reading: false,
+            delta: false,
+            cause: Cause::ManualEdit,
+            actor: None,
+            origin: Origin::Other,
+            may_match: Vec::new(),
+        }
+    }
+
+    fn field(number: usize) -> FieldChange {
+        FieldChange {
+            field: Name::new(&format!("field_{number:03}")),
+            value: Value::text("stands"),
+            seen: Seen::Value,
+            before: None,
+        }
+    }
+
+    /// A record with so many fields, all told by its one event.
+    fn told(fields: usize) -> History {
+        let mut history = History::default();
+        let event = history.add(event(1));
+        for number in 0..fields {
+            let field = field(number);
+            let of_field = history.fields.entry(field.field).or_default();
+            let cell = of_field.cell(&field);
+            of_field.obs.push(Obs {
+                event,
+                cell,
+                sealed: SealedAs::Open,
+            });
+        }
+        history
+    }
+
+    fn say_again(history: &mut History, second: i64) -> usize {
+        assert!(history.is_past(Millis(second * QUANTUM), QUANTUM));
+        let event = history.add(event(second));
+        let mut again = Restated::by(event);
+        let places = 0..history.fields.len();
+        let taken = places.filter(|place| again.take(*place)).count();
+        history.restate(again);
+        taken
+    }
+
+    fn events(history: &History, place: usize) -> Vec<u32> {
+        history.observations(place).map(|o| o.event).collect()
+    }
+
+    #[test]
+    fn writing_out_what_was_said_again_changes_no_observation() {
+        let mut bits = told(3);
+        say_again(&mut bits, 2);
+        say_again(&mut bits, 3);
+        let mut written = bits.clone();
+        written.write_out(1);
+        assert_eq!(bits, written);
+        assert_eq!(events(&written, 1), [0, 1, 2]);
+        assert_eq!(written.fields.values().nth(1).map(|f| f.obs.len()), Some(3));
+        assert_eq!(written.restated.len(), 2, "the other fields' bits stay");
+        written.write_all_out();
+        assert_eq!(bits, written);
+        assert!(written.restated.is_empty() && written.is_sound());
+    }
+
+    #[test]
+    fn fields_beyond_the_bits_are_not_taken() {
+        let mut many = told(70);
+        assert_eq!(say_again(&mut many, 2), 64);
+        assert_eq!(events(&many, 63), [0, 1]);
+        assert_eq!(events(&many, 64), [0]);
+        assert!(many.is_sound());
+    }
+
+    #[test]
+    fn only_what_says_the_same_later_and_unambiguously_stands() {
+        let mut history = told(1);
+        assert!(
+            !history.is_past(Millis(QUANTUM + 1), QUANTUM),
+            "the same quantum"
+        );
+        assert!(!history.is_past(Millis::UNTIMED, QUANTUM));
+        assert!(history.stands(0, &field(0), QUANTUM));
+        let other = FieldChange {
+            value: Value::text("another"),
+            ..field(0)
+        };
+        assert!(!history.stands(0, &other, QUANTUM));
+        // Two values in one quantum: which of them stands is not known.
+        let event = history.add(event(1));
+        if let Some((_, of_field)) = history.fields.iter_mut().next() {
+            let cell = of_field.cell(&other);
+            of_field.obs.push(Obs {
+                event,
+                cell,
+                sealed: SealedAs::Open,
+            });
+        }
+        assert!(!history.stands(0, &other, QUANTUM));
+        assert_eq!(history.plainly_believed(field(0).field, QUANTUM), None);
+    }
+
+    #[test]
+    fn a_bit_of_no_field_is_not_sound() {
+        let mut history = told(2);
+        let mut again = Restated::by(0);
+        assert!(again.take(2));
+        history.restate(again);
+        assert!(!history.is_sound());
+    }
+}

@@ -12,6 +12,7 @@ mod tests;
 use std::borrow::Cow;
 
 use baton_core::value::Raw;
+use compact_str::CompactString;
 pub(crate) use node::{Members, Node};
 
 use crate::error::{Code, DecodeError, shown};
@@ -330,7 +331,7 @@ impl<'a> Reader<'a> {
     /// Reads a value straight into a raw value, without a tree for the common kinds.
     pub(crate) fn raw(&mut self) -> Result<Raw, DecodeError> {
         Ok(match self.peek() {
-            Some(b'"') => Raw::Text(self.string()?.into()),
+            Some(b'"') => Raw::Text(passing(&self.string()?)),
             Some(b'{' | b'[') => self.node()?.raw(),
             Some(b't') => self.literal("true").map(|()| Raw::Bool(true))?,
             Some(b'f') => self.literal("false").map(|()| Raw::Bool(false))?,
@@ -356,6 +357,21 @@ impl<'a> Reader<'a> {
         }
         Ok(self.slice(start, self.at))
     }
+}
+
+/// A text that goes when its message has been settled.
+///
+/// Those too long to lie in place get room of one size, which the engine keeps nothing in: taken, given back and taken
+/// again together, they neither leave holes among what is kept nor have to be looked for in them.
+fn passing(text: &str) -> CompactString {
+    const IN_PLACE: usize = size_of::<CompactString>();
+    const ROOM: usize = 64;
+    if !(IN_PLACE + 1..ROOM).contains(&text.len()) {
+        return text.into();
+    }
+    let mut roomy = CompactString::with_capacity(ROOM);
+    roomy.push_str(text);
+    roomy
 }
 
 /// Reads a whole text as one JSON value.
