@@ -181,7 +181,9 @@ fn positions_of(engine: Arc<Engine>, stop: tokio_util::sync::CancellationToken) 
             EngineError::passing,
             || engine.stored_positions(),
         ));
-        let places = Places::new(stored.ok()?);
+        let stored = stored.ok()?;
+        runtime.block_on(engine.assigned(&stored, keys));
+        let places = Places::new(stored);
         let found: BTreeMap<_, _> = keys
             .iter()
             .map(|(topic, partition)| {

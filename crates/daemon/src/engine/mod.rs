@@ -202,6 +202,11 @@ impl Engine {
         Ok(all)
     }
 
+    /// Partitions have come to this worker, with what the store knows of them.
+    pub async fn assigned(&self, stored: &[baton_store::StoredPosition], keys: &[(String, i32)]) {
+        self.work.lock().await.places.assigned(stored, keys);
+    }
+
     /// What became of the messages that one `ingest` published, whichever process settled them.
     ///
     /// # Errors

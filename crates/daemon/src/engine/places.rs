@@ -58,6 +58,24 @@ impl Places {
             .map(|((_, _, incarnation), next)| (incarnation.as_str(), *next))
     }
 
+    /// Partitions have come to this worker: what others have settled of them is learned.
+    ///
+    /// A place that is known already stays as it is. If somebody has moved it since, the next commit finds out, and
+    /// only then is it known what of a batch in hand is settled; see [`Places::refresh`].
+    pub fn assigned(&mut self, stored: &[StoredPosition], keys: &[(String, i32)]) {
+        for (topic, partition) in keys {
+            self.current
+                .retain(|(t, p), _| **t != **topic || p != partition);
+            let of_it = stored
+                .iter()
+                .filter(|row| row.topic == *topic && row.partition == *partition);
+            for row in of_it {
+                let key = (topic.clone(), *partition, row.incarnation.clone());
+                self.next.entry(key).or_insert(row.next);
+            }
+        }
+    }
+
     /// What the store knows of the incarnation that `message` belongs to.
     fn incarnation(&mut self, message: &Consumed) -> String {
         let key = (message.topic.clone(), message.partition);
@@ -191,6 +209,21 @@ mod tests {
         let mut places = Places::new(vec![stored("50", 300)]);
         let advances = places.advances(&[message(0, 0, 50), message(0, 1, 51)]);
         assert_eq!((advances[0].from, advances[0].next), (Some(300), 2));
+    }
+
+    #[test]
+    fn a_partition_that_comes_from_another_worker_goes_on_in_its_own_place() {
+        let mut places = Places::default();
+        let keys = [("t".to_owned(), 0)];
+        places.assigned(&[stored("50", 3)], &keys);
+        let advances = places.advances(&[message(0, 3, 60)]);
+        assert_eq!(advances[0].incarnation, "50");
+        assert_eq!((advances[0].from, advances[0].next), (Some(3), 4));
+        places.moved(&advances);
+
+        // It went away and comes back: whoever had it meanwhile is noticed by the commit, not before.
+        places.assigned(&[stored("50", 9)], &keys);
+        assert_eq!(places.advances(&[message(0, 9, 70)])[0].from, Some(4));
     }
 
     #[test]

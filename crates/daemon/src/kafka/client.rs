@@ -23,9 +23,14 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The settings that all clients share. What a steward passes through to librdkafka comes last, so that it
-    /// can change everything except what [`Connection::consumer`] and the producer must own.
+    /// The settings that all clients share.
     pub(super) fn client(&self) -> ClientConfig {
+        self.client_with(&[])
+    }
+
+    /// The same with defaults of one kind of client. What a steward passes through to librdkafka comes after all
+    /// defaults, so that it can change everything except what consumer and producer must own.
+    pub(super) fn client_with(&self, defaults: &[(&str, &str)]) -> ClientConfig {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", &self.bootstrap)
@@ -38,6 +43,9 @@ impl Connection {
             .set("allow.auto.create.topics", "false")
             // A topic that was just created is known soon.
             .set("topic.metadata.refresh.fast.interval.ms", "100");
+        for (key, value) in defaults {
+            config.set(*key, *value);
+        }
         for (key, value) in &self.settings.client {
             config.set(key, value.reveal());
         }
@@ -45,19 +53,20 @@ impl Connection {
     }
 
     /// A consumer whose place is kept by the store: the log's own commits are hints.
-    pub(super) fn consumer(&self, largest_message: u64) -> ClientConfig {
-        let mut config = self.client();
+    pub(super) fn consumer(&self, largest_message: u64, defaults: &[(&str, &str)]) -> ClientConfig {
+        let largest = largest_message.clamp(1 << 20, 64 << 20).to_string();
+        let mut all = vec![
+            ("fetch.wait.max.ms", "50"),
+            ("queued.max.messages.kbytes", "32768"),
+            ("fetch.message.max.bytes", &largest),
+        ];
+        all.extend(defaults);
+        let mut config = self.client_with(&all);
         config
             .set("group.id", &self.settings.group)
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
-            .set("auto.offset.reset", "earliest")
-            .set("fetch.wait.max.ms", "50")
-            .set("queued.max.messages.kbytes", "32768")
-            .set(
-                "fetch.message.max.bytes",
-                largest_message.clamp(1 << 20, 64 << 20).to_string(),
-            );
+            .set("auto.offset.reset", "earliest");
         config
     }
 }
@@ -164,5 +173,29 @@ impl KafkaFault {
                 _ => Passing::Yes,
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_config::Secret;
+
+    use super::*;
+
+    #[test]
+    fn what_a_steward_passes_through_replaces_every_default_and_nothing_that_is_ours() {
+        let mut settings = Kafka::default();
+        for (key, value) in [("session.timeout.ms", "30000"), ("group.id", "theirs")] {
+            settings.client.insert(key.to_owned(), Secret::new(value));
+        }
+        let connection = Connection {
+            bootstrap: "127.0.0.1:9092".to_owned(),
+            settings,
+        };
+        let defaults = [("session.timeout.ms", "10000"), ("linger.ms", "2")];
+        let config = connection.consumer(1, &defaults);
+        assert_eq!(config.get("session.timeout.ms"), Some("30000"));
+        assert_eq!(config.get("linger.ms"), Some("2"));
+        assert_eq!(config.get("group.id"), Some("baton"));
     }
 }

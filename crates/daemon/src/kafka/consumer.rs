@@ -79,11 +79,14 @@ impl GroupConsumer {
         positions: PositionsOf,
         metrics: Arc<Metrics>,
     ) -> Result<Self, KafkaFault> {
-        let mut config = connection.consumer(limits.largest_message);
-        config
-            .set("statistics.interval.ms", "5000")
-            .set("session.timeout.ms", "10000")
-            .set("heartbeat.interval.ms", "2000");
+        let config = connection.consumer(
+            limits.largest_message,
+            &[
+                ("statistics.interval.ms", "5000"),
+                ("session.timeout.ms", "10000"),
+                ("heartbeat.interval.ms", "2000"),
+            ],
+        );
         let consumer: BaseConsumer<Assigned> = config
             .create_with_context(Assigned {
                 connection: connection.clone(),

@@ -145,7 +145,7 @@ fn group(connection: &Connection, facts: &LogFacts) -> Result<Option<String>, Ka
         return Ok(None);
     };
     let consumer: BaseConsumer<Tell> = connection
-        .consumer(1 << 20)
+        .consumer(1 << 20, &[])
         .create_with_context(Tell)
         .map_err(KafkaFault::Setup)?;
     let mut wanted = TopicPartitionList::new();

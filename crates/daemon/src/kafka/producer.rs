@@ -34,13 +34,14 @@ impl Publisher {
     /// When a setting is not valid.
     pub fn new(connection: &Connection) -> Result<Self, KafkaFault> {
         let inner = connection
-            .client()
+            .client_with(&[
+                ("linger.ms", "2"),
+                ("compression.type", "lz4"),
+                ("message.timeout.ms", "30000"),
+                ("queue.buffering.max.kbytes", "65536"),
+            ])
             .set("enable.idempotence", "true")
             .set("acks", "all")
-            .set("linger.ms", "2")
-            .set("compression.type", "lz4")
-            .set("message.timeout.ms", "30000")
-            .set("queue.buffering.max.kbytes", "65536")
             .create_with_context(Tell)
             .map_err(KafkaFault::Setup)?;
         Ok(Self { inner })

@@ -81,7 +81,7 @@ impl Reader {
     }
 
     fn unassigned(connection: &Connection, topics: &[String]) -> Result<Self, KafkaFault> {
-        let mut config = connection.consumer(8 << 20);
+        let mut config = connection.consumer(8 << 20, &[]);
         // It joins no group: the id only has to be there.
         config.set("enable.partition.eof", "true");
         let consumer: BaseConsumer<Tell> = config

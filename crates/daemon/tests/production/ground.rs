@@ -15,6 +15,12 @@ use baton_store::{
     testing::{Database, REQUIRE_ALL, postgres},
 };
 
+use rdkafka::{
+    admin::{AdminClient, AdminOptions},
+    client::DefaultClientContext,
+    config::ClientConfig,
+};
+
 /// How long anything may take; far more than it takes.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -155,8 +161,45 @@ impl Ground {
         admin
     }
 
+    /// Cuts every connection to the test's database, in the middle of whatever it carries.
+    pub fn cut_connections(&self) {
+        let (_, database) = self.outside.as_ref().unwrap();
+        let cut = "select pg_terminate_backend(pid) from pg_stat_activity \
+                   where datname = current_database() and pid <> pg_backend_pid()";
+        let done = Command::new("psql")
+            .args([
+                "--no-psqlrc",
+                "--quiet",
+                "--command",
+                cut,
+                &database.address(),
+            ])
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(done.success());
+    }
+
+    /// Deletes a topic, and waits until the broker has forgotten it.
+    pub async fn delete_topic(&self, name: &str) {
+        let (broker, _) = self.outside.as_ref().unwrap();
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", broker);
+        let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
+        let topic = self.topic(name);
+        let deleted = admin.delete_topics(&[&topic], &AdminOptions::new()).await;
+        assert!(deleted.unwrap()[0].is_ok());
+        until("the topic is gone", || {
+            let all = admin.inner().fetch_metadata(None, PATIENCE).unwrap();
+            all.topics().iter().all(|found| found.name() != topic)
+        });
+    }
+
     fn command(&self, worker: &str, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_baton"));
+        self.started_by(Command::new(env!("CARGO_BIN_EXE_baton")), worker, args)
+    }
+
+    fn started_by(&self, mut command: Command, worker: &str, args: &[&str]) -> Command {
         command
             .args(args)
             .arg("--config")
@@ -173,7 +216,10 @@ impl Ground {
     }
 
     pub fn try_baton(&self, worker: &str, args: &[&str]) -> Output {
-        self.command(worker, args)
+        // What never ends must fail rather than keep everybody waiting.
+        let mut patient = Command::new("timeout");
+        patient.args(["300", env!("CARGO_BIN_EXE_baton")]);
+        self.started_by(patient, worker, args)
             .env_remove("BATON_LOG")
             .output()
             .unwrap()
@@ -269,11 +315,15 @@ impl Worker {
             .sum()
     }
 
+    pub fn signal(&self, signal: &str) {
+        let pid = self.process.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+
     /// Sends SIGTERM and waits for the end.
     pub fn end(mut self) -> std::process::ExitStatus {
-        let pid = self.process.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-        assert!(sent.success());
+        self.signal("-TERM");
         self.process.wait().unwrap()
     }
 

@@ -165,16 +165,108 @@ async fn two_workers_share_the_work_and_one_of_them_may_be_killed() {
     let shares = [&one, &two].map(|worker| worker.counted("baton_consumed_total{"));
     assert!(shares.iter().sum::<u64>() >= 400, "{shares:?}");
 
+    // Whoever waits is told when all of it has settled, though it asks only one of them.
+    let file = write(&ground, 5);
+    let waited = ["ingest", "--system", "crm", "--wait", &file];
+    let tally = ground.json("one", &waited).remove(0);
+    assert!(tally["consumed"].as_u64().unwrap() <= 100, "{tally}");
+    wait_until_settled(&store, 5).await;
+
+    // Each partition has one place in the store, whoever had the partition when.
+    let places = store.positions(&ground.topic("crm.changes")).await.unwrap();
+    assert_eq!(places.len(), 4, "{places:?}");
+
     // One dies with whatever it has in hand; the other has to take over its partitions, and the relay.
-    for number in 5..=8 {
+    for number in 6..=9 {
         let file = write(&ground, number);
         ground.baton("two", &["ingest", "--system", "crm", &file]);
     }
     one.kill();
-    wait_until_settled(&store, 8).await;
+    wait_until_settled(&store, 9).await;
     let creates = creates(&ground);
     assert_eq!(creates.len(), PEOPLE);
     assert!(creates.values().all(|count| *count == 1), "{creates:?}");
     assert_eq!(two.counted("baton_law_violations_total{"), 0);
     assert!(two.end().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_hangs_is_replaced_and_does_no_harm_when_it_wakes() {
+    let Some(ground) = Ground::find("hang").await else {
+        return;
+    };
+    let names = ["one", "two", "three"];
+    let admins = names.map(|name| ground.configure(name, &rules()));
+    ground.baton("one", &["migrate"]);
+    let [one, two, three] = [0, 1, 2].map(|at| ground.start(names[at], admins[at]));
+    let store = ground.store().await;
+    let file = write(&ground, 1);
+    ground.baton("one", &["ingest", "--system", "crm", &file]);
+    wait_until_settled(&store, 1).await;
+
+    // Whatever it was doing, it does not know that time goes by.
+    for number in 2..=4 {
+        let file = write(&ground, number);
+        ground.baton("two", &["ingest", "--system", "crm", &file]);
+    }
+    one.signal("-STOP");
+    let file = write(&ground, 5);
+    ground.baton("two", &["ingest", "--system", "crm", &file]);
+    wait_until_settled(&store, 5).await;
+    one.signal("-CONT");
+    let file = write(&ground, 6);
+    ground.baton("two", &["ingest", "--system", "crm", &file]);
+    wait_until_settled(&store, 6).await;
+
+    let creates = creates(&ground);
+    assert_eq!(creates.len(), PEOPLE);
+    assert!(creates.values().all(|count| *count == 1), "{creates:?}");
+    for worker in [one, two, three] {
+        assert_eq!(worker.counted("baton_law_violations_total{"), 0);
+        assert!(worker.end().success());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_was_made_anew_is_read_whole() {
+    let Some(ground) = Ground::find("anew").await else {
+        return;
+    };
+    let admin = ground.configure("one", &rules());
+    ground.baton("one", &["migrate"]);
+    let worker = ground.start("one", admin);
+    let store = ground.store().await;
+    let (first, second) = (write(&ground, 1), write(&ground, 2));
+    ground.baton("one", &["ingest", "--system", "crm", &first]);
+    wait_until_settled(&store, 1).await;
+    assert!(worker.end().success());
+
+    ground.delete_topic("crm.changes").await;
+    ground.baton("one", &["ingest", "--system", "crm", &second]);
+    let worker = ground.start("one", admin);
+    wait_until_settled(&store, 2).await;
+    assert_eq!(worker.counted("baton_consumed_total{"), 100);
+    assert!(worker.end().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_to_the_database_may_be_cut_while_it_works() {
+    let Some(ground) = Ground::find("cut").await else {
+        return;
+    };
+    let admin = ground.configure("one", &rules());
+    ground.baton("one", &["migrate"]);
+    let worker = ground.start("one", admin);
+    for number in 1..=6 {
+        let file = write(&ground, number);
+        ground.baton("one", &["ingest", "--system", "crm", &file]);
+        ground.cut_connections();
+    }
+    let store = ground.store().await;
+    wait_until_settled(&store, 6).await;
+    let creates = creates(&ground);
+    assert_eq!(creates.len(), PEOPLE);
+    assert!(creates.values().all(|count| *count == 1), "{creates:?}");
+    assert_eq!(worker.counted("baton_law_violations_total{"), 0);
+    assert!(worker.end().success());
 }
