@@ -14,8 +14,8 @@ use crate::{
     plan::backoff_ms,
     rules::Rules,
     state::{
-        CommandKind, Intent, IntentEnd, Link, LinkStatusFact, Outstanding, ReadReason, Refused,
-        State, Written,
+        CommandKind, Delivery, Intent, IntentEnd, Link, LinkStatusFact, Outstanding, PendingCreate,
+        ReadReason, Refused, State, Written,
     },
     time::Millis,
     wire::ResultOutcome,
@@ -105,10 +105,14 @@ pub fn adopt(state: &mut State, record: &RecordKey) {
         state.links.insert(record.clone(), Link::default());
         state.provenance.insert(record.clone(), state.id);
     }
-    let Some(create) = state.creates.remove(&record.system) else {
-        return;
-    };
-    let delivery = state.deliveries.entry(record.clone()).or_default();
+    if let Some(create) = state.creates.remove(&record.system) {
+        let delivery = state.deliveries.entry(record.clone()).or_default();
+        bind_create(delivery, create);
+    }
+}
+
+/// The intent of a create becomes one of its record's.
+pub(crate) fn bind_create(delivery: &mut Delivery, create: PendingCreate) {
     let number = delivery.next_intent;
     delivery.next_intent += 1;
     let fields = create
@@ -125,7 +129,9 @@ pub fn adopt(state: &mut State, record: &RecordKey) {
             )
         })
         .collect();
-    delivery.intents.push(Intent {
+    // In the order in which they were sent: the record may have been known, and written to, in the meantime.
+    let place = delivery.intents.partition_point(|i| i.sent <= create.sent);
+    let intent = Intent {
         number,
         command: create.command,
         fields,
@@ -134,7 +140,8 @@ pub fn adopt(state: &mut State, record: &RecordKey) {
         answered: None,
         stamp: None,
         end: IntentEnd::Pending,
-    });
+    };
+    delivery.intents.insert(place, intent);
     delivery.outstanding = Some(Outstanding {
         command: create.command,
         kind: CommandKind::Create,
@@ -218,7 +225,7 @@ fn answer_record(
             touched.extend(history.fields.keys());
         }
         if answer.outcome == ResultOutcome::Ok || answer.outcome == ResultOutcome::NotFound {
-            delivery.read_wanted = None;
+            delivery.read_wanted = delivery.read_again.take();
         }
     }
     if let Some(intent) = delivery

@@ -29,7 +29,7 @@ fn arrange_quantum(seats: &mut [Seat<'_>], from: usize, end: usize, echoes: Opti
         return;
     }
     if group.iter().any(|s| s.rho.seq != 0 && !s.is_read_back()) {
-        seat_readings(&mut seats[from..end]);
+        arrange_sequenced(seats, from, end, echoes);
         return;
     }
     let mut told = group.iter().filter(|s| is_told(s));
@@ -99,28 +99,63 @@ fn arrange_by_time(seats: &mut [Seat<'_>], from: usize, end: usize, echoes: Opti
     }
 }
 
-/// A sequence orders what happened. A reading is the last word on all but what is later than the version it read.
-fn seat_readings(group: &mut [Seat<'_>]) {
-    let behind: Vec<Option<u64>> = group
+/// A sequence orders what happened. Readings and writes that no event shows have none and are fitted in: a reading is
+/// the last word on all but what is later than the version it read, and a write follows those who still show what stood
+/// before it.
+fn arrange_sequenced(seats: &mut [Seat<'_>], from: usize, end: usize, echoes: Option<&Echoes<'_>>) {
+    let group = &seats[from..end];
+    let told = || group.iter().filter(|s| is_told(s));
+    let latest = group.iter().filter(|s| s.is_read_back());
+    let latest = latest.map(|s| s.rho.position).max();
+    let newest = told().map(|s| s.rho.seq).max();
+    let last_seq = |of: &dyn Fn(&&Seat<'_>) -> bool| {
+        let among = told().filter(|s| of(s));
+        among.map(|s| s.rho.seq).max()
+    };
+    let before = stood_before(seats, from);
+    let last = stands_last(seats, from, end, Span::Quantum, echoes);
+    let mut ordered: Vec<&Seat<'_>> = told().collect();
+    ordered.sort_by_key(|s| s.rho.seq);
+    let restating = ordered
         .iter()
-        .map(|reading| {
-            if !reading.is_read_back() {
+        .take_while(|s| s.is_whole() && s.value == before);
+    let restated = restating.map(|s| s.rho.seq).max().unwrap_or(0);
+    // The place, the sequence, and where among those that bear it.
+    let fitted: Vec<Option<(Place, u64, Place)>> = group
+        .iter()
+        .map(|seat| {
+            if seat.event.is_none() {
+                let mut showing = ordered
+                    .iter()
+                    .filter(|s| s.is_whole() && s.value == seat.value);
+                return Some(match showing.next() {
+                    Some(shows) => (Place::Usual, shows.rho.seq, Place::First),
+                    None if last.known && last.value == seat.value => {
+                        (Place::Last, 0, Place::Usual)
+                    }
+                    None => (Place::Usual, restated, Place::Last),
+                });
+            }
+            if !seat.is_read_back() {
                 return None;
             }
-            let told = || group.iter().filter(|s| is_told(s));
-            let seen = told().filter(|s| s.rho.time <= reading.rho.time);
-            let behind = seen.map(|s| s.rho.seq).max().unwrap_or(0);
-            let newest = told().map(|s| s.rho.seq).max();
-            (newest > Some(behind)).then_some(behind)
+            let seen = |s: &&Seat<'_>| s.rho.time <= seat.rho.time && !sent_since(s, seat, echoes);
+            let seen = last_seq(&seen).unwrap_or(0);
+            if newest > Some(seen) {
+                return Some((Place::Usual, seen, Place::Read));
+            }
+            // Of several readings the last one counts; the others stand where events put what they saw.
+            let same = last_seq(&|s| s.rho.time <= seat.rho.time && s.value == seat.value);
+            same.filter(|_| Some(seat.rho.position) < latest)
+                .map(|same| (Place::Usual, same, Place::Read))
         })
         .collect();
-    for (seat, behind) in group.iter_mut().zip(behind) {
-        if let Some(behind) = behind {
-            seat.rho.place = Place::Usual;
-            seat.rho.seq = behind;
+    for (seat, fitted) in seats[from..end].iter_mut().zip(fitted) {
+        if let Some((place, seq, among)) = fitted {
+            (seat.rho.place, seat.rho.seq, seat.rho.among) = (place, seq, (among, 0));
         }
     }
-    group.sort_by_key(|s| s.rho);
+    seats[from..end].sort_by_key(|s| s.rho);
 }
 
 /// Where each of the seats of one moment belongs.
@@ -149,7 +184,18 @@ fn order_of(
             .collect();
     }
     let before = stood_before(seats, from);
-    let last = stands_last(seats, from, end, span, echoes);
+    let mut last = stands_last(seats, from, end, span, echoes);
+    if !last.known
+        && let Some(rendering) = echoes.and_then(|e| e.rendering_beside_its_write(group))
+        && rendering != before
+    {
+        (last.value, last.known) = (rendering, true);
+    }
+    let newest = group
+        .iter()
+        .filter(|s| is_told(s))
+        .map(|s| s.rho.time)
+        .max();
     // The value came back within the moment, and a write of Baton's own accounts for that.
     let brought_back = last.known
         && last.value == before
@@ -163,9 +209,11 @@ fn order_of(
         .enumerate()
         .map(|(at, (seat, who))| {
             let restates = is_told(seat) && seat.is_whole() && seat.value == before;
+            let outdated =
+                seat.is_read_back() && newest.is_some_and(|newest| seat.rho.time < newest);
             let place = if last.read == Some(from + at) {
                 Place::Read
-            } else if restates && brought_back && *who != Who::Baton {
+            } else if outdated || restates && brought_back && *who != Who::Baton {
                 Place::First
             } else if last.known && seat.value == last.value {
                 Place::Last
@@ -188,14 +236,16 @@ enum Who {
     Baton,
     /// Somebody else said that they changed it.
     Entered,
-    /// A whole record of somebody who may have changed something else.
+    /// The whole record of a named person, who may have changed something else.
+    Named,
+    /// The whole record of nobody knows whom: often what an automation beside them made of it.
     Shown,
     /// The tagged event of a write that did not touch the field.
     Beside,
 }
 
 /// How many kinds of statement share one run.
-const KINDS: u32 = 3;
+const KINDS: u32 = 4;
 
 impl Who {
     /// Of equal values of one moment those that were written or entered come before those that are merely shown, and
@@ -203,8 +253,9 @@ impl Who {
     const fn kind(self) -> u32 {
         match self {
             Self::Baton | Self::Entered => 0,
-            Self::Shown => 1,
-            Self::Beside => 2,
+            Self::Named => 1,
+            Self::Shown => 2,
+            Self::Beside => 3,
         }
     }
 }
@@ -223,9 +274,16 @@ fn whose(seat: &Seat<'_>, echoes: Option<&Echoes<'_>>) -> Who {
         Who::Baton
     } else if event.delta {
         Who::Entered
+    } else if event.origin == Origin::Other {
+        Who::Named
     } else {
         Who::Shown
     }
+}
+
+/// Whether a seat shows a write that was sent when the reading had been answered.
+fn sent_since(seat: &Seat<'_>, reading: &Seat<'_>, echoes: Option<&Echoes<'_>>) -> bool {
+    echoes.is_some_and(|e| e.was_sent_since(seat, reading.rho.position.arrival))
 }
 
 /// The value that stood before `from`; blank if nothing did.
@@ -256,12 +314,15 @@ fn stands_last<'a>(
         .iter()
         .rposition(|s| s.is_read_back() && newest.is_none_or(|newest| s.rho.time >= newest))
         .filter(|read| {
-            // One that shows what stood before says nothing of what came in after it.
+            // One that shows what stood before says nothing of what came in after it, and none of what Baton wrote since.
             let reading = &group[*read];
-            reading.value != before
-                || group
-                    .iter()
-                    .all(|s| s.value == before || s.rho.position <= reading.rho.position)
+            let after = |s: &Seat<'_>| {
+                s.value != before
+                    && reading.value == before
+                    && s.rho.position > reading.rho.position
+                    || s.value != reading.value && sent_since(s, reading, echoes)
+            };
+            !group.iter().any(after)
         });
     let next = shown_next(seats, from, end, span, echoes)
         .filter(|s| span != Span::Times || s.is_read_back());
@@ -345,9 +406,18 @@ fn shown_next<'s, 'a>(
     let next = &following[..following.iter().take_while(together).count()];
     // Where times are exact they tell what came between.
     let after = (span == Span::Moment).then_some(own.rho.time);
-    next.iter()
+    let mut shown = next
+        .iter()
         .filter(|s| s.is_whole() && (s.is_read_back() || !s.seen.claims_nothing()))
-        .filter(|s| !next.iter().any(|o| o.event.is_none() && o.value == s.value))
-        .filter(|s| !echoes.is_some_and(|e| e.may_be_echo(s, own.rho.floored, after)))
-        .find(|s| seats[from..end].iter().any(|own| own.value == s.value))
+        // Somebody says that they changed it to that then.
+        .filter(|s| {
+            let news = |o: &Seat<'_>| o.event.is_none_or(|e| e.delta) && o.value == s.value;
+            !next.iter().any(news)
+        })
+        .filter(|s| !echoes.is_some_and(|e| e.may_be_echo(s, &seats[from..end], after)))
+        .filter(|s| seats[from..end].iter().any(|own| own.value == s.value));
+    let first = shown.next()?;
+    // Two values of one moment, and nobody knows which was there first.
+    let told_apart = first.rho.seq != 0 || shown.all(|s| s.value == first.value);
+    told_apart.then_some(first)
 }

@@ -5,7 +5,7 @@ use crate::survey::{Desired, holds, outgoing, whole_desired_state};
 use crate::{
     book::ParkedCode,
     effects::Effects,
-    id::{Digest, Object, RecordKey},
+    id::{Digest, Kind, Object, RecordKey},
     name::Name,
     render::render,
     rules::{CreatePolicy, Direction, ObjectMapping, Rules, System},
@@ -88,7 +88,7 @@ fn plan_create(
         .into_iter()
         .filter(|(_, (value, ..))| !value.is_blank())
         .collect();
-    if wanted.is_empty() {
+    if wanted.is_empty() || !can_be_known_again(object, mapping, &wanted, rules) {
         return;
     }
     let missing: Vec<&str> = mapping
@@ -159,6 +159,38 @@ fn plan_create(
         again_at: None,
     };
     state.creates.insert(system.name, pending);
+}
+
+/// Whether the new record would bear a key by which its echo, and whoever has it too, can be told: without one a create
+/// whose answer is lost makes a second entity. Where no key is configured that this system carries, none is asked for.
+fn can_be_known_again(
+    object: Object,
+    mapping: &ObjectMapping,
+    wanted: &BTreeMap<Name, Desired>,
+    rules: &Rules,
+) -> bool {
+    let kind = object.kind();
+    let identity = &rules.identity;
+    let email = identity.email.filter(|_| kind == Kind::Person);
+    let single = identity.keys.get(&kind).into_iter().flatten().copied();
+    let mut keys: Vec<Vec<Name>> = single.chain(email).map(|name| vec![name]).collect();
+    keys.extend(
+        identity
+            .composites
+            .get(&kind)
+            .into_iter()
+            .flatten()
+            .cloned(),
+    );
+    keys.retain(|names| {
+        names
+            .iter()
+            .all(|name| outgoing(mapping, *name).next().is_some())
+    });
+    keys.is_empty()
+        || keys
+            .iter()
+            .any(|names| names.iter().all(|name| wanted.contains_key(name)))
 }
 
 #[expect(

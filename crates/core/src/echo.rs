@@ -3,9 +3,10 @@
 use crate::order::{Place, Rho, Role, Seat, assign_roles};
 use crate::{
     change::{Cause, Origin, Seen},
+    id::Position,
     name::Name,
     rules::Rules,
-    state::{Delivery, Event, Intent, IntentEnd, State, Written},
+    state::{Delivery, Event, History, Intent, IntentEnd, State, Written},
     time::Millis,
     value::Value,
 };
@@ -71,6 +72,14 @@ impl Explained {
     }
 }
 
+impl Explained {
+    /// Whether the intent explains another run.
+    fn elsewhere(&self, intent: u32, run: usize) -> bool {
+        let other = |e: &Explains| e.intent == intent && e.run != run;
+        self.runs.iter().any(other)
+    }
+}
+
 /// Tells echoes of Baton's own writes, and learns renderings, for one field of one record (section 7).
 pub(crate) struct Echoes<'a> {
     pub(crate) delivery: &'a Delivery,
@@ -83,8 +92,13 @@ pub(crate) struct Echoes<'a> {
 
 impl<'a> Echoes<'a> {
     /// Adds the own writes that no event shows: at the vendor's stamp, else at the acknowledgement.
-    pub(crate) fn mark(&mut self, seats: &mut Vec<Seat<'a>>, state: &State) {
-        self.learn_from_readings(seats);
+    pub(crate) fn mark(
+        &mut self,
+        seats: &mut Vec<Seat<'a>>,
+        state: &State,
+        history: Option<&History>,
+    ) {
+        self.learn_from_readings(seats, history);
         let quantum = self.rules.timing.quantum;
         let mut walked = seats.clone();
         let shown = assign_roles(&mut walked, state, Some(self), self.field);
@@ -98,25 +112,34 @@ impl<'a> Echoes<'a> {
             let Some(answered) = intent.answered else {
                 continue;
             };
-            let restated = seats.iter().any(|s| {
+            let restated = |s: &&Seat<'_>| {
                 s.event.is_some_and(|e| {
-                    if self.stood_already(intent, written, s, e) {
-                        return true;
-                    }
-                    e.may_match.contains(&intent.number)
-                        && self.echo_of(intent, s, e).is_some()
-                        && !self.is_before(intent, e)
-                        && self.in_its_place(intent, e)
+                    self.stood_already(intent, written, s, e)
+                        || (e.may_match.contains(&intent.number)
+                            && !(e.read_back && intent.stamp.is_some())
+                            && self.echo_of(intent, s, e).is_some()
+                            && !self.is_before(intent, e)
+                            && self.in_its_place(intent, e))
                 })
-            });
-            let explains = |e: &Explains| {
-                let event = walked.get(e.seat).and_then(|s| s.event);
-                e.intent == intent.number && event.is_some_and(|e| self.in_its_place(intent, e))
             };
-            if restated || shown.runs.iter().any(explains) {
+            let explained = shown.runs.iter().filter(|e| e.intent == intent.number);
+            let explained = explained.filter_map(|e| walked.get(e.seat));
+            let in_place = |s: &&Seat<'_>| s.event.is_some_and(|e| self.in_its_place(intent, e));
+            let shows = seats.iter().filter(restated);
+            let shown_at = shows.chain(explained.filter(in_place)).map(|s| s.rho).min();
+            let noticed = self.noticed(intent, written, seats);
+            if shown_at.is_some_and(|at| noticed.is_none_or(|(noticed, _)| at < noticed)) {
                 continue;
             }
-            let time = intent.stamp.unwrap_or(answered.arrival);
+            let acknowledged = intent.stamp.unwrap_or(answered.arrival);
+            let (time, position, value) = match noticed {
+                // Nothing is earlier at that moment.
+                Some((at, value)) => (at.time, Position::default(), value),
+                None => {
+                    let value = written.answered.as_ref().unwrap_or(&written.value);
+                    (acknowledged, answered, value)
+                }
+            };
             seats.push(Seat {
                 rho: Rho {
                     floored: time.floor(quantum),
@@ -125,11 +148,11 @@ impl<'a> Echoes<'a> {
                     seq: 0,
                     time,
                     among: (Place::Usual, 0),
-                    position: answered,
+                    position,
                     own: true,
                     event: intent.command,
                 },
-                value: written.answered.as_ref().unwrap_or(&written.value),
+                value,
                 meant: Some(&written.value),
                 seen: Seen::Value,
                 before: None,
@@ -145,7 +168,7 @@ impl<'a> Echoes<'a> {
 
     /// A read-back of the same version as the write shows how the target renders it, unless an event shows that the
     /// target took the value as it was written.
-    fn learn_from_readings(&mut self, seats: &[Seat<'a>]) {
+    fn learn_from_readings(&mut self, seats: &[Seat<'a>], history: Option<&History>) {
         let quantum = self.rules.timing.quantum;
         for intent in &self.delivery.intents {
             let (Some(written), Some(stamp)) = (intent.fields.get(&self.field), intent.stamp)
@@ -155,7 +178,12 @@ impl<'a> Echoes<'a> {
             if intent.end != IntentEnd::Done || written.refused || written.answered.is_some() {
                 continue;
             }
-            let same_version = |s: &&Seat<'_>| s.rho.floored == stamp.floor(quantum);
+            // One of the two stamps may be less exact than the other.
+            let same_version = |s: &&Seat<'_>| {
+                let (read, wrote) = (s.rho.time, stamp);
+                let coarse = read == s.rho.floored || wrote == wrote.floor(quantum);
+                read == wrote || coarse && s.rho.floored == wrote.floor(quantum)
+            };
             let taken = seats.iter().filter(same_version).any(|s| {
                 s.value == &written.value
                     && s.event
@@ -170,6 +198,8 @@ impl<'a> Echoes<'a> {
                 .rfind(|s| s.is_read_back() && !s.value.is_blank());
             if let Some(seat) = shown
                 && seat.value != &written.value
+                && (is_variant(&written.value, seat.value)
+                    || !told_apart(intent, self.field, stamp.floor(quantum), history, quantum))
             {
                 self.read.push((intent.number, seat.value));
             }
@@ -219,22 +249,23 @@ impl<'a> Echoes<'a> {
         if let Some(value) = exact.and_then(written) {
             return Tagged::By(value);
         }
-        // What it shows may also be the rendering of an earlier write.
-        for intent in self.intents(event) {
+        // What it shows may also be the rendering of an earlier write, unless it was written just so.
+        let plain = self.intents(event).any(|i| written(i) == Some(seat.value));
+        for intent in self.intents(event).filter(|_| !plain) {
             let Some(fields) = intent.fields.get(&self.field).filter(|w| !w.refused) else {
                 continue;
             };
             let likely = self.is_known_rendering(intent, fields, seat.value)
                 || is_variant(&fields.value, seat.value)
                 || (differs && event.delta && self.timely(intent, event, 0));
-            if likely
-                && fields.value != *seat.value
-                && explained.takes(intent.number, Kind::Rendering, run)
-            {
+            if likely && explained.takes(intent.number, Kind::Rendering, run) {
                 return Tagged::By(&fields.value);
             }
         }
-        let touched = self.wrote(event);
+        // A write that was seen already is not news again.
+        let touched = self
+            .told_by(event)
+            .any(|i| written(i).is_some() && !explained.elsewhere(i.number, run));
         if touched || event.delta || event.may_match.is_empty() {
             Tagged::Unknown
         } else {
@@ -265,10 +296,65 @@ impl<'a> Echoes<'a> {
         self.timely(intent, event, settles).then_some(kind)
     }
 
+    /// Whether a write shows here, and none but such as were sent at or after that instant.
+    pub(crate) fn was_sent_since(&self, seat: &Seat<'_>, at: Millis) -> bool {
+        let mut since = None;
+        for intent in &self.delivery.intents {
+            let shows = match seat.event {
+                None => intent.command == seat.rho.event,
+                Some(event) if event.origin == Origin::Ours => {
+                    event.may_match.contains(&intent.number)
+                        && self.timely(intent, event, 0)
+                        && intent
+                            .fields
+                            .get(&self.field)
+                            .is_some_and(|w| w.value == *seat.value)
+                }
+                Some(event) => {
+                    event.may_match.contains(&intent.number)
+                        && self.echo_of(intent, seat, event).is_some()
+                }
+            };
+            if shows {
+                since = Some(since.unwrap_or(true) && intent.sent >= at);
+            }
+        }
+        since.unwrap_or(false)
+    }
+
     /// Whether the observation is an echo of some write, by value and time.
     pub(crate) fn shows_a_write(&self, seat: &Seat<'_>, event: &Event) -> bool {
         self.intents(event)
             .any(|intent| self.echo_of(intent, seat, event).is_some())
+    }
+
+    /// What a target made of a write, where both are seen among these: it follows the write.
+    pub(crate) fn rendering_beside_its_write(&self, group: &[Seat<'a>]) -> Option<&'a Value> {
+        let kind = |seat: &Seat<'_>, intent: &Intent| {
+            let event = seat
+                .event
+                .filter(|e| e.may_match.contains(&intent.number))?;
+            match event.origin {
+                Origin::Ours if self.timely(intent, event, 0) => intent
+                    .fields
+                    .get(&self.field)
+                    .filter(|w| w.value == *seat.value)
+                    .map(|_| Kind::Written),
+                _ => self.echo_of(intent, seat, event),
+            }
+        };
+        let written = self.delivery.intents.iter().filter(|intent| {
+            intent.end != IntentEnd::Refused
+                && group.iter().any(|s| kind(s, intent) == Some(Kind::Written))
+        });
+        written
+            .filter_map(|intent| {
+                let shown = group
+                    .iter()
+                    .find(|s| kind(s, intent) == Some(Kind::Rendering));
+                shown.map(|s| s.value)
+            })
+            .next_back()
     }
 
     /// Whether some write after this quantum may have brought the value that is shown.
@@ -276,21 +362,41 @@ impl<'a> Echoes<'a> {
     pub(crate) fn may_be_echo(
         &self,
         seat: &Seat<'_>,
-        after: Millis,
+        own: &[Seat<'_>],
         exactly: Option<Millis>,
     ) -> bool {
         let quantum = self.rules.timing.quantum;
+        let Some(after) = own.first().map(|s| s.rho.floored) else {
+            return false;
+        };
         seat.event.is_some_and(|event| {
             self.intents(event).any(|intent| {
-                let time = intent.stamp.unwrap_or(intent.sent);
-                let written = exactly.map_or_else(|| time.floor(quantum) > after, |at| time > at);
+                let later = |time: Millis| {
+                    exactly.map_or_else(|| time.floor(quantum) > after, |at| time > at)
+                };
+                let seen = || {
+                    own.iter().any(|s| {
+                        s.event.is_some_and(|e| {
+                            e.may_match.contains(&intent.number)
+                                && (e.origin == Origin::Ours
+                                    || self.echo_of(intent, s, e).is_some())
+                        })
+                    })
+                };
+                // Without a stamp it may have been carried out as late as it was answered, unless it is seen here.
+                let written = match (intent.stamp, intent.answered) {
+                    (Some(stamp), _) => later(stamp),
+                    (None, answered) => {
+                        later(intent.sent) || answered.is_none_or(|a| later(a.arrival)) && !seen()
+                    }
+                };
                 written
                     && (self.echo_of(intent, seat, event).is_some()
                         || event.origin == Origin::Ours
                             && intent
                                 .fields
                                 .get(&self.field)
-                                .is_some_and(|w| w.value == *seat.value))
+                                .is_some_and(|w| self.is_like(intent, w, seat.value)))
             })
         })
     }
@@ -320,6 +426,29 @@ impl<'a> Echoes<'a> {
                 .is_none_or(|end| event.time <= end.arrival.plus(margin + after))
     }
 
+    /// Where a write without a stamp was first noticed: while it was under way, the record of a named person, who had
+    /// changed something else, showed its value.
+    fn noticed(
+        &self,
+        intent: &Intent,
+        written: &Written,
+        seats: &[Seat<'a>],
+    ) -> Option<(Rho, &'a Value)> {
+        if intent.stamp.is_some() {
+            return None;
+        }
+        let shows = |s: &&Seat<'a>| {
+            s.event.is_some_and(|e| {
+                e.origin == Origin::Other
+                    && s.is_whole()
+                    && self.timely(intent, e, 0)
+                    && self.is_like(intent, written, s.value)
+            })
+        };
+        let first = seats.iter().filter(shows).min_by_key(|s| s.rho);
+        first.map(|s| (s.rho, s.value))
+    }
+
     /// Whether the write changed nothing: it was answered with the stamp of a version that was known before it was sent
     /// and shows its value, or what the target makes of it.
     fn stood_already(
@@ -331,9 +460,14 @@ impl<'a> Echoes<'a> {
     ) -> bool {
         intent.stamp == Some(event.time)
             && event.position.arrival <= intent.sent
-            && (*seat.value == written.value
-                || self.is_known_rendering(intent, written, seat.value)
-                || is_variant(&written.value, seat.value))
+            && self.is_like(intent, written, seat.value)
+    }
+
+    /// Whether the value is the one that was written, or may be what the target makes of it.
+    fn is_like(&self, intent: &Intent, written: &Written, value: &Value) -> bool {
+        *value == written.value
+            || self.is_known_rendering(intent, written, value)
+            || is_variant(&written.value, value)
     }
 
     /// Whether the event can stand for the write in its place: a write has the vendor's own stamp, where that is known,
@@ -442,6 +576,34 @@ impl<'a> Echoes<'a> {
             .last_read
             .is_some_and(|(asked, _)| asked >= event.position.arrival)
     }
+}
+
+/// Whether the write's own event is known, is of this quantum and says nothing of the field: whatever else stands in the
+/// field at the end of that quantum, somebody else entered it.
+fn told_apart(
+    intent: &Intent,
+    field: Name,
+    floored: Millis,
+    history: Option<&History>,
+    quantum: i64,
+) -> bool {
+    let Some(history) = history else { return false };
+    let of = |field: &Name, event: usize| {
+        let of_field = history.fields.get(field)?;
+        let obs = of_field.obs.iter().find(|o| o.event as usize == event)?;
+        of_field.cells.get(obs.cell as usize)
+    };
+    let mut events = history.events.iter().enumerate();
+    events.any(|(at, event)| {
+        event.delta
+            && event.time.floor(quantum) == floored
+            && event.may_match.contains(&intent.number)
+            && of(&field, at).is_none()
+            && intent
+                .fields
+                .iter()
+                .any(|(name, written)| of(name, at).is_some_and(|c| c.value == written.value))
+    })
 }
 
 /// Whether a target may have made `shown` of `written` by itself: a prefix, another case, other spacing.

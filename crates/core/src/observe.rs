@@ -8,36 +8,49 @@ use crate::{
     holdings::{Holding, add, is_filled, note_moves, tally},
     id::RecordKey,
     name::Name,
-    order::{Rho, Role, track},
+    order::{Rho, Role, skew, track},
     rules::Rules,
     state::{
-        CommandKind, Event, Guarded, History, IntentEnd, LinkStatus, Obs, ReadReason, Restated,
-        SealedAs, State,
+        CommandKind, Delivery, Event, Guarded, History, IntentEnd, LinkStatus, Obs, PendingCreate,
+        ReadReason, Restated, SealedAs, State,
     },
     time::Millis,
 };
 use std::collections::BTreeSet;
 
-/// Whether the change is the echo of a create whose answer is still on its way.
-fn echoes_create(state: &State, change: &Change, rules: &Rules) -> bool {
-    let create = state.creates.get(&change.record.system);
+/// The create of which this change is the echo, if its answer is still on its way.
+fn echoed_create<'a>(
+    state: &'a State,
+    change: &Change,
+    rules: &Rules,
+) -> Option<&'a PendingCreate> {
+    let create = state.creates.get(&change.record.system)?;
     let new_record = !state.links.contains_key(&change.record);
-    create.is_some_and(|c| crate::identify::is_echo_of_create(change, new_record, c, rules))
+    let margin = rules.timing.quantum + skew(rules, &change.record);
+    let begun = create.sent.minus(margin).floor(rules.timing.quantum);
+    // A record that was there before the create was sent is somebody else's work.
+    let older = state.histories.get(&change.record).is_some_and(|h| {
+        let before = |e: &Event| e.time.is_timed() && e.time < begun;
+        h.events.iter().any(before)
+    });
+    let echo = !older && crate::identify::is_echo_of_create(change, new_record, create, rules);
+    echo.then_some(create)
 }
 
 /// Takes everything about a change that depends on arrival, once, and writes it into the change.
 pub fn take_verdicts(state: &State, change: &mut Change, rules: &Rules) {
-    if echoes_create(state, change, rules) {
+    let delivery = state.deliveries.get(&change.record);
+    if let Some(create) = echoed_create(state, change, rules) {
         // What it may match is the intent of that create, which applying the change will bind to its record.
-        let mut adopted = state.clone();
-        answer::adopt(&mut adopted, &change.record);
-        verdicts_in(&adopted, change, rules);
+        let mut adopted = delivery.cloned().unwrap_or_default();
+        answer::bind_create(&mut adopted, create.clone());
+        verdicts_in(state, Some(&adopted), change, rules);
     } else {
-        verdicts_in(state, change, rules);
+        verdicts_in(state, delivery.map(|d| &**d), change, rules);
     }
 }
 
-fn verdicts_in(state: &State, change: &mut Change, rules: &Rules) {
+fn verdicts_in(state: &State, delivery: Option<&Delivery>, change: &mut Change, rules: &Rules) {
     let horizon = change
         .position
         .arrival
@@ -63,14 +76,9 @@ fn verdicts_in(state: &State, change: &mut Change, rules: &Rules) {
             .collect();
     }
     if change.origin != Origin::Other
-        && let Some(delivery) = state.deliveries.get(&change.record)
+        && let Some(delivery) = delivery
     {
-        let margin = rules.timing.quantum
-            + rules.timing.skew
-            + rules
-                .systems
-                .get(&change.record.system)
-                .map_or(0, |s| s.skew);
+        let margin = rules.timing.quantum + skew(rules, &change.record);
         let read_back = change.class == Class::ReadBack;
         let open = |intent: &&crate::state::Intent| {
             let end = intent
@@ -140,7 +148,7 @@ pub(crate) fn change_in(
     if duplicate(state, change, rules, touched, effects) {
         return Outcome::Duplicate;
     }
-    if echoes_create(state, change, rules) {
+    if echoed_create(state, change, rules).is_some() {
         answer::adopt(state, &change.record);
     }
     let new_link = !state.links.contains_key(&change.record);
@@ -190,6 +198,13 @@ pub(crate) fn change_in(
     let delivery = state.deliveries.entry(change.record.clone()).or_default();
     if let Some(reason) = wants_read {
         delivery.read_wanted.get_or_insert(reason);
+        if delivery
+            .outstanding
+            .as_ref()
+            .is_some_and(|o| o.kind == CommandKind::Read)
+        {
+            delivery.read_again = Some(reason);
+        }
     }
     if change.class == Class::ReadBack {
         let asked = delivery

@@ -217,7 +217,7 @@ fn lay_out<'a>(
                 skew: skew(rules, record),
                 read: Vec::new(),
             };
-            echoes.mark(&mut seats, state);
+            echoes.mark(&mut seats, state, state.histories.get(record).map(|h| &**h));
             arrange(&mut seats, Some(&echoes));
             assign_roles(&mut seats, state, Some(&echoes), field);
         }
@@ -355,7 +355,7 @@ pub(crate) fn assign_roles<'a>(
         seat.meant = shown.or(seat.meant);
         before = Some(seat.value);
         match role {
-            Role::Own if seat.meant.is_some() => meant = seat.meant,
+            Role::Own if seat.meant.is_some() || differs => meant = seat.meant,
             Role::Same | Role::Own => seat.meant = meant,
             _ => meant = None,
         }

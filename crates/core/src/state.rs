@@ -305,6 +305,8 @@ pub struct Delivery {
     pub reverts: BTreeMap<Name, Vec<Millis>>,
     /// Why the record must be read before it is written again.
     pub read_wanted: Option<ReadReason>,
+    /// Something happened after a read that is under way was asked: its answer may not tell of that.
+    pub read_again: Option<ReadReason>,
     /// When the last answered read was asked, and when it was answered.
     pub last_read: Option<(Millis, Millis)>,
     /// The whole record was refused: (golden version, reason).

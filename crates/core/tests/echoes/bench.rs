@@ -31,6 +31,8 @@ pub struct Bench {
 #[derive(Clone)]
 pub struct Says {
     pub system: &'static str,
+    /// The record's id; empty for the one that each system has from the start.
+    pub id: &'static str,
     pub class: Class,
     pub time: i64,
     pub seq: u64,
@@ -43,6 +45,7 @@ pub struct Says {
 pub fn whole(system: &'static str, time: i64, fields: &[(&'static str, &'static str)]) -> Says {
     Says {
         system,
+        id: "",
         class: Class::Event,
         time,
         seq: 0,
@@ -198,7 +201,11 @@ impl Bench {
             .collect();
         fields.sort_by_key(|f| f.field);
         let change = Change {
-            record: record(says.system),
+            record: if says.id.is_empty() {
+                record(says.system)
+            } else {
+                RecordKey::new(says.system, Object::Contact, says.id)
+            },
             class: says.class,
             time: START.plus(says.time),
             seq: says.seq,
@@ -238,6 +245,21 @@ impl Bench {
     /// A command is answered: it was carried out.
     pub fn answers(&mut self, arrives: i64, command: &Command, stamp: Option<i64>) {
         self.answers_as(arrives, command, ResultOutcome::Ok, stamp);
+    }
+
+    /// A create is answered.
+    pub fn answers_with_id(
+        &mut self,
+        arrives: i64,
+        command: &Command,
+        id: &str,
+        stamp: Option<i64>,
+    ) {
+        let command = Command {
+            id: Some(id.to_owned()),
+            ..command.clone()
+        };
+        self.answers(arrives, &command, stamp);
     }
 
     pub fn answers_as(
@@ -297,6 +319,12 @@ impl Bench {
             "{command:?}"
         );
         command
+    }
+
+    pub fn wakes(&mut self, at: i64) {
+        self.now = START.plus(at);
+        let entity = self.person().id;
+        self.book.settle(Item::Wake(entity), &self.rules, self.now);
     }
 
     pub fn person(&self) -> &State {

@@ -2,5 +2,6 @@
 //! once mistaken. The closed loop (`tests/laws`) found them among thousands of random ones.
 
 mod bench;
+mod creates;
 mod own_writes;
 mod quantum;

@@ -1,6 +1,8 @@
 //! What events show of Baton's own writes.
 
-use crate::bench::{Bench, MAP, whole};
+use baton_core::{change::Class, state::CommandKind};
+
+use crate::bench::{Bench, CRM, MAP, Says, delta, reading, whole};
 
 const NOBODY: [String; 0] = [];
 
@@ -75,4 +77,86 @@ fn the_tagged_event_of_one_write_may_show_the_rendering_of_an_earlier_one() {
     );
     assert_eq!(bench.claims(MAP, "title"), NOBODY);
     assert_eq!(bench.golden("title"), "105 Early house");
+}
+
+#[test]
+fn a_reading_of_a_later_moment_of_the_second_does_not_teach_how_a_write_is_rendered() {
+    let mut bench = Bench::new();
+    let write = bench.sends(MAP, "company", "Brook", 2_326);
+    // A list changes it a third of a second after the write.
+    bench.hears(3_913, delta(MAP, 3_913, &[("company", "Gate")]));
+    bench.answers(4_820, &write, Some(3_566));
+    bench.hears(9_850, reading(MAP, 3_913, &[("company", "Gate")]));
+    assert_eq!(bench.claims(MAP, "company"), ["Gate"]);
+    assert_eq!(bench.golden("company"), "Gate");
+}
+
+#[test]
+fn what_a_writes_own_event_leaves_out_somebody_else_entered() {
+    let mut bench = Bench::new();
+    bench.hears(
+        4_900,
+        delta(CRM, 4_900, &[("title", "Boss"), ("nick", "Ada")]).by_somebody(),
+    );
+    let write = bench.update(MAP);
+    bench.answers(5_300, &write, Some(5_000));
+    // The write's own event: the title stood there already. Then Ann changes it, in the same second.
+    bench.hears(6_000, delta(MAP, 5_000, &[("nick", "Ada")]));
+    bench.hears(6_100, delta(MAP, 5_000, &[("title", "Chief")]));
+    bench.hears(
+        6_900,
+        reading(MAP, 5_000, &[("title", "Chief"), ("nick", "Ada")]),
+    );
+    assert_eq!(bench.claims(MAP, "title"), ["Chief"]);
+    assert_eq!(bench.golden("title"), "Chief");
+}
+
+#[test]
+fn a_write_whose_event_is_lost_stands_where_a_named_persons_record_first_shows_it() {
+    let mut bench = Bench::new();
+    let write = bench.sends(MAP, "title", "107 Early Brook", 3_302);
+    bench.answers(4_978, &write, None);
+    // Ann's edit of the nickname shows the title as the target has cut it; a later write's tagged event does, too.
+    bench.hears(
+        7_276,
+        whole(MAP, 4_164, &[("title", "107 Early Broo"), ("nick", "Ann")]).by_somebody(),
+    );
+    bench.writes(MAP, "company", "Brook", (7_300, None, 7_600));
+    bench.hears(
+        8_169,
+        whole(
+            MAP,
+            7_400,
+            &[
+                ("title", "107 Early Broo"),
+                ("nick", "Ann"),
+                ("company", "Brook"),
+            ],
+        )
+        .ours(),
+    );
+    assert_eq!(bench.claims(MAP, "title"), NOBODY);
+    assert_eq!(bench.golden("title"), "107 Early Brook");
+}
+
+#[test]
+fn what_happens_while_a_record_is_being_read_is_read_again() {
+    let mut bench = Bench::new();
+    let gap = |time| Says {
+        class: Class::Gap,
+        ..whole(MAP, time, &[])
+    };
+    bench.hears(5_000, gap(5_000));
+    let read = bench.commands().remove(0);
+    assert_eq!(read.kind, CommandKind::Read);
+    // Ann's edit comes after the record was read and before the answer; its news is lost, too.
+    bench.hears(5_200, gap(5_150));
+    assert!(bench.commands().is_empty(), "one command at a time");
+    bench.hears(5_300, reading(MAP, 5_000, &[("title", "Old")]));
+    bench.answers(5_300, &read, Some(5_000));
+    let again = bench.commands();
+    assert!(
+        again.iter().any(|c| c.kind == CommandKind::Read),
+        "{again:?}"
+    );
 }

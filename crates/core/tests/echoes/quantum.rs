@@ -1,6 +1,6 @@
 //! Several statements about one field within one second.
 
-use crate::bench::{Bench, MAP, reading, whole};
+use crate::bench::{Bench, MAP, delta, reading, whole};
 
 const NOBODY: [String; 0] = [];
 
@@ -74,4 +74,109 @@ fn a_reading_of_an_exact_moment_orders_what_happened_at_that_moment() {
     bench.hears(7_340, reading(MAP, 5_917, &[("company", "EARLY GATE")]));
     assert_eq!(bench.claims(MAP, "company"), NOBODY);
     assert_eq!(bench.golden("company"), "Early Gate");
+}
+
+#[test]
+fn a_rendering_follows_its_write_within_a_second_in_which_nothing_else_tells_their_order() {
+    let mut bench = Bench::new();
+    let write = bench.sends(MAP, "company", "Early Brook", 4_900);
+    bench.hears(5_900, whole(MAP, 5_000, &[("company", "EARLY BROOK")]));
+    bench.answers(5_950, &write, None);
+    bench.hears(7_100, whole(MAP, 5_000, &[("company", "Early Brook")]));
+    assert_eq!(bench.believed(MAP, "company"), "EARLY BROOK");
+    assert_eq!(bench.claims(MAP, "company"), NOBODY);
+}
+
+#[test]
+fn a_reading_from_before_the_only_event_of_a_second_comes_before_it() {
+    let mut bench = Bench::new();
+    bench.hears(3_100, delta(MAP, 3_000, &[("title", "Chief")]));
+    // Read at 5.236, for whatever reason; the news of 5.681 comes later.
+    bench.hears(6_000, reading(MAP, 5_236, &[("title", "Chief")]));
+    bench.hears(7_500, delta(MAP, 5_681, &[("title", "Boss")]));
+    assert_eq!(bench.believed(MAP, "title"), "Boss");
+    assert_eq!(bench.claims(MAP, "title"), ["Chief", "Boss"]);
+}
+
+#[test]
+fn of_several_readings_in_a_sequenced_second_only_the_last_is_the_last_word() {
+    let mut bench = Bench::new();
+    let write = bench.sends(MAP, "company", "Early Brook", 4_900);
+    bench.answers(5_050, &write, Some(5_000));
+    bench.hears(5_463, reading(MAP, 5_000, &[("company", "Early Brook")]));
+    bench.hears(
+        7_000,
+        delta(MAP, 5_000, &[("company", "Early Brook")])
+            .seq(3)
+            .ours(),
+    );
+    // A workflow re-cased it within the second.
+    bench.hears(
+        7_700,
+        delta(MAP, 5_000, &[("company", "EARLY BROOK")]).seq(4),
+    );
+    bench.hears(8_300, reading(MAP, 5_000, &[("company", "EARLY BROOK")]));
+    assert_eq!(bench.claims(MAP, "company"), NOBODY);
+    assert_eq!(bench.believed(MAP, "company"), "EARLY BROOK");
+}
+
+#[test]
+fn a_reading_is_not_the_last_word_on_what_baton_wrote_after_it_in_the_same_second() {
+    let mut bench = Bench::new();
+    bench.hears(
+        3_500,
+        whole(MAP, 3_000, &[("title", "Old"), ("nick", "")]).seq(1),
+    );
+    bench.commands();
+    // Ann's entry is read before her event comes; the write comes after the reading, in the same second.
+    bench.hears(
+        5_219,
+        reading(MAP, 5_000, &[("title", "Chief"), ("nick", "")]),
+    );
+    bench.writes(MAP, "title", "Boss", (5_300, Some(5_000), 5_400));
+    bench.hears(
+        7_800,
+        whole(MAP, 5_000, &[("title", "Boss"), ("nick", "")]).seq(3),
+    );
+    assert_eq!(bench.believed(MAP, "title"), "Boss");
+    assert_eq!(bench.golden("title"), "Boss");
+}
+
+#[test]
+fn a_reading_of_a_second_in_which_somebody_changed_a_field_to_that_tells_nothing_of_earlier_ones() {
+    let mut bench = Bench::new();
+    // Ann's entry comes first, then the event of the write, which was later in that second.
+    let write = bench.sends(MAP, "title", "Cold", 4_900);
+    bench.hears(5_000, delta(MAP, 5_000, &[("title", "Warm")]));
+    bench.answers(5_100, &write, None);
+    bench.hears(7_000, delta(MAP, 5_000, &[("title", "Cold")]));
+    // A list changes it back.
+    bench.hears(20_000, delta(MAP, 19_000, &[("title", "Warm")]));
+    bench.hears(20_500, reading(MAP, 19_000, &[("title", "Warm")]));
+    assert_eq!(bench.claims(MAP, "title"), ["Warm", "Warm"]);
+    assert_eq!(bench.golden("title"), "Warm");
+}
+
+#[test]
+fn a_named_persons_record_says_more_of_an_entry_than_the_automation_that_ran_beside_it() {
+    let mut bench = Bench::new();
+    bench.hears(
+        5_100,
+        whole(MAP, 5_000, &[("title", "Boss"), ("company", "BROOK")]),
+    );
+    bench.hears(
+        8_900,
+        whole(MAP, 5_000, &[("title", "Boss"), ("company", "Brook")]).by_somebody(),
+    );
+    let person = bench.person();
+    let record = crate::bench::record(MAP);
+    let track = baton_core::order::track(person, &record, "title".into(), &bench.rules);
+    let turn = track
+        .seats
+        .iter()
+        .find(|s| s.role == baton_core::order::Role::Turn);
+    assert_eq!(
+        turn.map(|t| t.cause),
+        Some(baton_core::change::Cause::ManualEdit)
+    );
 }

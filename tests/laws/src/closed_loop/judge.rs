@@ -8,6 +8,7 @@ use baton_core::{
     name::Name,
     order::{Role, track},
     rest::{WhyNot, out_of_sync},
+    rules::Strategy,
     state::{CommandKind, State},
     value::Value,
 };
@@ -226,7 +227,7 @@ fn both_sides(
                     holds: holds.clone(),
                     golden: value.clone(),
                 }),
-                Some(why) if !sound(*why, habits, person, record, *field, &holds) => {
+                Some(why) if !sound(*why, scenario, person, record, *field, &holds) => {
                     faults.push(Fault::BadReason {
                         record: record.clone(),
                         field: *field,
@@ -258,12 +259,13 @@ fn both_sides(
 /// Whether a reason can be true in this world.
 fn sound(
     why: WhyNot,
-    habits: &Habits,
+    scenario: &Scenario,
     person: &State,
     record: &RecordKey,
     field: Name,
     holds: &Value,
 ) -> bool {
+    let habits = scenario.habits(record.system.as_str());
     let put_back = person
         .deliveries
         .get(record)
@@ -272,8 +274,17 @@ fn sound(
         WhyNot::Refused => habits.refuses.contains_key(field.as_str()),
         WhyNot::Held => put_back,
         WhyNot::BlankLeftAlone | WhyNot::ClearHeld => holds.is_blank(),
-        // Texts here are one of a kind, so no two can alternate; the three ratings can.
-        WhyNot::Contested => matches!(field.as_str(), "rating" | "label" | "tags"),
+        // Texts here are one of a kind, so no two can alternate; the three ratings can, and so can what two records offer
+        // where time alone moves the decision between them.
+        WhyNot::Contested => {
+            let by_time = match field.as_str() {
+                "nick" | "label" => moves_by_time(&scenario.rules.nick),
+                "title" => moves_by_time(&scenario.rules.title),
+                "street" | "city" | "country" | "region" => moves_by_time(&scenario.rules.address),
+                _ => false,
+            };
+            by_time || matches!(field.as_str(), "rating" | "label" | "tags")
+        }
         WhyNot::WithItsGroup => put_back,
         WhyNot::NotMapped => false,
         WhyNot::Underway
@@ -282,6 +293,14 @@ fn sound(
         | WhyNot::Settling
         | WhyNot::Filtered
         | WhyNot::Unaccounted => false,
+    }
+}
+
+fn moves_by_time(strategy: &Strategy) -> bool {
+    match strategy {
+        Strategy::Trust(_) | Strategy::Manual { fallback: Some(_) } => true,
+        Strategy::ByStage { segments, .. } => segments.iter().any(|s| moves_by_time(&s.strategy)),
+        _ => false,
     }
 }
 

@@ -142,22 +142,24 @@ fn stages(ledger: &[LedgerRow], rules: &Rules) -> Vec<reference::StageFact> {
 /// (docs/decisions/0001-order-within-a-quantum.md), which the closed loop tests.
 #[must_use]
 pub fn ambiguous(case: &Case<'_>) -> BTreeSet<Name> {
-    type Told = (BTreeSet<Value>, BTreeSet<bool>, bool);
+    type Told = (BTreeSet<Value>, BTreeSet<bool>, bool, bool);
     let mut quanta: BTreeMap<(&RecordKey, Name, Millis), Told> = BTreeMap::new();
     for fact in &case.facts {
         let quantum = case.floor(fact.time);
-        let (values, authors, sequenced) = quanta
+        let (values, authors, sequenced, fitted) = quanta
             .entry((&fact.record, fact.field, quantum))
             .or_default();
         values.insert(fact.stands());
         authors.insert(fact.own);
         *sequenced |= fact.seq != 0;
+        // A write that no event shows has no sequence: it is fitted in among those that have.
+        *fitted |= fact.own && fact.seq == 0;
     }
     let mut fields: BTreeSet<Name> = quanta
         .into_iter()
-        .filter(|(_, (values, authors, sequenced))| {
+        .filter(|(_, (values, authors, sequenced, fitted))| {
             // Somebody else's record and a write of Baton's own may show the same value within one quantum.
-            (values.len() > 1 || authors.len() > 1) && !sequenced
+            (values.len() > 1 || authors.len() > 1) && (!sequenced || *fitted && authors.len() > 1)
         })
         .map(|((_, field, _), _)| field)
         .collect();
