@@ -3,11 +3,12 @@
 use std::{borrow::Cow, fmt::Write as _};
 
 use crate::{
+    change::Cause,
     claim::{Claim, Why},
     judge::{Subject, field_verdict, group_verdict, steward_said, subject_of},
     name::Name,
     rules::{OnBlank, Rules, Strategy},
-    state::{IntentEnd, State},
+    state::{ConsentTurn, IntentEnd, State},
     strategy::Verdict,
     time::Millis,
     value::Value,
@@ -96,7 +97,9 @@ pub fn of_verdict(
             .as_ref()
             .filter(|_| verdict.computed.is_none())
             .map(view),
-        contributors: verdict.contributors.iter().map(view).collect(),
+        contributors: (verdict.contributors.iter().map(view))
+            .chain(verdict.elsewhere.iter().map(|turn| stated(turn, verdict)))
+            .collect(),
         losers: verdict
             .losers
             .iter()
@@ -125,6 +128,23 @@ fn view(claim: &Claim<'_>, member: usize) -> ClaimView {
         time: claim.time,
         cause: claim.cause,
         event_id: claim.event,
+    }
+}
+
+/// A statement about an address that somebody else's record, or a steward, made.
+fn stated(turn: &ConsentTurn, verdict: &Verdict<'_>) -> ClaimView {
+    ClaimView {
+        system: turn.record.system,
+        object: turn.record.object,
+        id: turn.record.id.clone(),
+        value: Shown(verdict.computed.clone().unwrap_or_default()),
+        time: turn.time,
+        cause: match (turn.steward, turn.own_act) {
+            (true, _) => Cause::ManualEdit,
+            (false, true) => Cause::OwnForm,
+            (false, false) => Cause::Unknown,
+        },
+        event_id: turn.event,
     }
 }
 

@@ -1,6 +1,6 @@
 //! One question, one answer: what is the golden value of a field, and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 
@@ -11,7 +11,7 @@ use crate::{
     id::RecordKey,
     name::Name,
     rules::{Expr, FieldRule, FieldType, GroupRule, Rules, Strategy},
-    state::{Golden, LockOn, State},
+    state::{ConsentTurn, Golden, LockOn, State},
     strategy::{Court, Verdict},
     tasks::ruled_tuple,
     time::Millis,
@@ -339,9 +339,15 @@ fn consent_verdict<'a>(
             losers.push((claim.clone(), Why::Outranked))
         }
     }
+    let own = |t: &ConsentTurn| state.linked(&t.record).is_some() && !t.steward;
+    // A statement stands once for each address that it speaks of; one of them tells it.
+    let mut told = BTreeSet::new();
+    let mut elsewhere: Vec<_> = standing.because.into_iter().filter(|t| !own(t)).collect();
+    elsewhere.retain(|t| told.insert((t.record.clone(), t.event)));
     Verdict {
         computed: Some(value),
         contributors,
+        elsewhere,
         losers,
         ..Verdict::default()
     }

@@ -14,7 +14,7 @@ use crate::{
     id::RecordKey,
     name::Name,
     rules::{OnBlank, Rules, Strategy},
-    state::State,
+    state::{ConsentTurn, State},
     time::Millis,
     value::Value,
 };
@@ -28,6 +28,8 @@ pub struct Verdict<'a> {
     pub computed: Option<Value>,
     /// Claims that a computed answer was made of.
     pub contributors: Vec<Claim<'a>>,
+    /// Statements of other holders of the address that a consent answer rests on, and stewards' own.
+    pub elsewhere: Vec<ConsentTurn>,
     pub losers: Vec<(Claim<'a>, Why)>,
     /// A steward's word: it stands even where it is blank.
     pub ruled: bool,

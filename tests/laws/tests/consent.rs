@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use baton_core::{
     book::{Book, Incoming, Item},
     change::{Change, Class, Format, RawChange},
+    explain::explain,
     id::{Digest, EntityId, Kind, Object, Position, RecordKey},
     input::StewardAct,
     name::Name,
@@ -456,4 +457,10 @@ fn whoever_gets_an_opted_out_address_is_opted_out() {
         .believed()
         .is_some()
     );
+    // L16: the statement that decides stands in somebody else's record, and is named.
+    let state = &town.book.entities[&town.person(1)].state;
+    let why = explain(state, &town.rules, "consent".into(), town.now).unwrap();
+    assert_eq!(why.value.0, Value::text("opted_out"));
+    let by: Vec<_> = why.contributors.iter().map(|c| c.id.as_str()).collect();
+    assert_eq!(by, [ann.id.as_str()], "{why:?}");
 }
