@@ -81,8 +81,9 @@ const REGRESSIONS: [(u64, &str); 21] = [
     ),
 ];
 
-/// Histories that are still wrong: found, not yet understood. A history that is right again must leave this list.
-const OPEN: [u64; 0] = [];
+/// Histories that are still wrong: found, not yet mended. A history that is right again must leave this list. These lie
+/// beyond those that every run plays; `BATON_SEEDS=12000` plays them too.
+const OPEN: [u64; 4] = [4127, 4629, 7800, 9595];
 
 const HISTORIES: u64 = 3_000;
 

@@ -459,7 +459,8 @@ fn whoever_gets_an_opted_out_address_is_opted_out() {
     );
     // L16: the statement that decides stands in somebody else's record, and is named.
     let state = &town.book.entities[&town.person(1)].state;
-    let why = explain(state, &town.rules, "consent".into(), town.now).unwrap();
+    let why = explain(state, &town.rules, "consent".into(), town.now)
+        .expect("consent is a field of these rules");
     assert_eq!(why.value.0, Value::text("opted_out"));
     let by: Vec<_> = why.contributors.iter().map(|c| c.id.as_str()).collect();
     assert_eq!(by, [ann.id.as_str()], "{why:?}");
