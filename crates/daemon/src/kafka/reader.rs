@@ -34,6 +34,9 @@ const QUIET: Duration = Duration::from_secs(1);
 /// Reads whole topics, all partitions of them.
 pub struct Reader {
     consumer: BaseConsumer<Tell>,
+    /// Asks for ends once `consumer` reads: a question on its connection would wait until a fetch under way is
+    /// answered, which takes as long as nothing comes.
+    asker: BaseConsumer<Tell>,
     topics: Vec<String>,
     names: BTreeMap<String, Arc<str>>,
     /// Next offset of each partition.
@@ -84,11 +87,10 @@ impl Reader {
         let mut config = connection.consumer(8 << 20, &[]);
         // It joins no group: the id only has to be there.
         config.set("enable.partition.eof", "true");
-        let consumer: BaseConsumer<Tell> = config
-            .create_with_context(Tell)
-            .map_err(KafkaFault::Setup)?;
+        let open = || config.create_with_context(Tell).map_err(KafkaFault::Setup);
         Ok(Self {
-            consumer,
+            consumer: open()?,
+            asker: open()?,
             topics: topics.to_vec(),
             names: BTreeMap::new(),
             next: BTreeMap::new(),
@@ -129,7 +131,7 @@ impl Reader {
             what: "ends of partitions",
             source,
         };
-        let answer = self.consumer.offsets_for_times(wanted, ASK).map_err(ask)?;
+        let answer = self.asker.offsets_for_times(wanted, ASK).map_err(ask)?;
         let mut ends = Ends::new();
         for partition in answer.elements() {
             partition.error().map_err(ask)?;
