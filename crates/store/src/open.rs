@@ -14,7 +14,7 @@ use sqlx::{
 #[cfg(feature = "testing")]
 use crate::sql::Conn;
 use crate::{
-    error::Error,
+    error::{Class, Error},
     sql::{Bad, Cell, Pool, Row, Sql},
 };
 
@@ -78,6 +78,29 @@ const PUT_META: Sql = Sql {
     input: &[],
 };
 
+/// How long opening waits for somebody who has the whole database.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Who opens a database first after a crash recovers it, and who closes it last folds its log; SQLite turns others away
+/// meanwhile, whatever their busy timeout.
+async fn patiently<T, F>(open: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
+    let begun = std::time::Instant::now();
+    loop {
+        let error = match open().await {
+            Ok(opened) => return Ok(opened),
+            Err(error) => Error::from(error),
+        };
+        let passing = matches!(error.class(), Class::Transient | Class::Conflict);
+        if !passing || begun.elapsed() > PATIENCE {
+            return Err(error);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 impl Store {
     /// Opens `sqlite:<path>`, `postgres://…`, or a plain path (SQLite). The file is created if missing; tables are
     /// not: see [`Store::migrate`].
@@ -131,10 +154,10 @@ impl Store {
                 .acquire_timeout(Duration::from_secs(30))
         };
         // The writer first: it creates the file and sets the journal mode.
-        let writer = pool(1).connect_with(base.clone()).await?;
-        let readers = pool(options.connections.unwrap_or(4).max(1))
-            .connect_with(base.create_if_missing(false).pragma("query_only", "on"))
-            .await?;
+        let writer = patiently(|| pool(1).connect_with(base.clone())).await?;
+        let reading = base.create_if_missing(false).pragma("query_only", "on");
+        let most = options.connections.unwrap_or(4).max(1);
+        let readers = patiently(|| pool(most).connect_with(reading.clone())).await?;
         Ok(Self {
             pool: Pool::Sqlite { writer, readers },
         })
