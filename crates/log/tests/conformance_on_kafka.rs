@@ -5,6 +5,8 @@
 mod admin;
 #[path = "conformance/groups.rs"]
 mod groups;
+#[path = "conformance/java.rs"]
+mod java;
 #[path = "conformance/producers.rs"]
 mod producers;
 #[path = "conformance/round_trip.rs"]

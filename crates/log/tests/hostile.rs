@@ -87,6 +87,18 @@ async fn a_request_that_announces_too_much_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn a_request_that_never_ends_is_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = Config::new(dir.path());
+    config.limits.io_timeout = Duration::from_millis(300);
+    let log = Broker::Embedded(Log::open(config).await.unwrap());
+    let mut raw = Raw::connect(&log);
+    raw.socket.write_all(&[0, 0, 1, 0, 0, 18]).unwrap();
+    assert!(raw.is_closed());
+    still_serves(&log);
+}
+
+#[tokio::test]
 async fn a_newer_client_learns_which_versions_there_are() {
     let running = start().await;
     let mut raw = Raw::connect(&running.log);

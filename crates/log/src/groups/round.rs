@@ -90,7 +90,7 @@ impl Group {
     }
 
     /// The protocol that all support and most prefer.
-    fn vote(&self) -> Option<String> {
+    pub(super) fn vote(&self) -> Option<String> {
         let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
         for member in self.members.values() {
             let preferred = member

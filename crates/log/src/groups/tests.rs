@@ -163,7 +163,10 @@ fn a_static_member_that_returns_disturbs_nobody_and_fences_its_twin() {
     let mut first = wait(group.join(join("", Some("i"), &["range"]), now));
     let first = joined(&mut first);
     sync(&mut group, &first, now);
-    let JoinReply::Now(second) = group.join(join("", Some("i"), &["range"]), now) else {
+    // Java's client tells in its metadata what it had before.
+    let mut back = join("", Some("i"), &["range"]);
+    back.protocols[0].metadata = Bytes::from_static(b"another");
+    let JoinReply::Now(second) = group.join(back, now) else {
         panic!("a rebalance was begun");
     };
     assert_eq!(second.generation, first.generation);

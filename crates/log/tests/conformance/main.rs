@@ -4,6 +4,7 @@
 
 mod admin;
 mod groups;
+mod java;
 mod producers;
 mod round_trip;
 #[path = "../support/mod.rs"]

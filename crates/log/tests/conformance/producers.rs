@@ -1,20 +1,28 @@
 //! Idempotent producers: each batch is stored once, whatever is sent again.
 
-use crate::support::raw::{Raw, batch};
+use std::time::Instant;
+
+use crate::support::raw::{Raw, batch, name};
 use crate::support::*;
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::error::ResponseError;
-use kafka_protocol::messages::{InitProducerIdRequest, TransactionalId};
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::{InitProducerIdRequest, MetadataRequest, TransactionalId};
 use kafka_protocol::protocol::StrBytes;
 use rdkafka::Offset;
 
 fn init(raw: &mut Raw) -> i64 {
-    let response = raw.ask(
-        &InitProducerIdRequest::default().with_transactional_id(None),
-        4,
-    );
-    assert_eq!(response.error_code, 0);
-    response.producer_id.0
+    let request = InitProducerIdRequest::default().with_transactional_id(None);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let response = raw.ask(&request, 4);
+        // An Apache Kafka that has just started asks for a moment's patience.
+        if response.error_code != ResponseError::CoordinatorLoadInProgress.code() {
+            assert_eq!(response.error_code, 0);
+            return response.producer_id.0;
+        }
+        assert!(Instant::now() < deadline);
+    }
 }
 
 #[tokio::test]
@@ -41,6 +49,11 @@ async fn a_duplicate_batch_is_acknowledged_once_after_a_restart() {
     let got = read_from(&log, "t", 0, Offset::Beginning, 4);
     let payloads: Vec<&str> = got.iter().map(|(_, _, p)| p.as_str()).collect();
     assert_eq!(payloads, ["a", "b", "c", "d"]);
+    let gap = raw.produce("t", batch(id, 0, 5, &["f"]));
+    assert_eq!(
+        gap.error_code,
+        ResponseError::OutOfOrderSequenceNumber.code()
+    );
     // A new producer gets an id that was never given before.
     assert!(init(&mut raw) > id);
 }
@@ -58,6 +71,20 @@ async fn a_gap_in_the_sequence_and_an_old_epoch_are_refused() {
     );
     let old = raw.produce("t", batch(5, 0, 1, &["b"]));
     assert_eq!(old.error_code, ResponseError::InvalidProducerEpoch.code());
+}
+
+#[tokio::test]
+async fn a_batch_for_an_unknown_topic_or_partition_is_refused_and_makes_none() {
+    let running = start().await;
+    let mut raw = Raw::connect(&running.log);
+    let refused = raw.produce("unknown", batch(-1, -1, -1, &["a"]));
+    let unknown = ResponseError::UnknownTopicOrPartition.code();
+    assert_eq!(refused.error_code, unknown);
+    let asked = MetadataRequestTopic::default().with_name(Some(name("unknown")));
+    let request = MetadataRequest::default()
+        .with_topics(Some(vec![asked]))
+        .with_allow_auto_topic_creation(true);
+    assert_eq!(raw.ask(&request, 12).topics[0].error_code, unknown);
 }
 
 #[tokio::test]

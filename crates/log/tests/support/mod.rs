@@ -50,6 +50,19 @@ impl Broker {
     }
 }
 
+/// Says that a test goes without something, and what that means for it.
+///
+/// # Panics
+/// Where nothing may be missing (`BATON_REQUIRE_ALL`, `CI`).
+pub fn missing(what: &str, why: &str, instead: &str) {
+    let set = |name: &str, value: &str| std::env::var(name).is_ok_and(|v| v == value);
+    assert!(
+        !set("CI", "true") && !set("BATON_REQUIRE_ALL", "1"),
+        "{what} is required here and missing: {why}"
+    );
+    eprintln!("SKIPPED: no {what}, {instead}: {why}");
+}
+
 pub struct Running {
     pub log: Broker,
     pub dir: tempfile::TempDir,
