@@ -10,6 +10,8 @@ mod code;
 mod commit;
 mod error;
 mod load;
+#[cfg(feature = "memory")]
+pub mod memory;
 mod open;
 mod outbox;
 mod read;

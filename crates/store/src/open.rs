@@ -18,7 +18,7 @@ use crate::{
     sql::{Bad, Cell, Pool, Row, Sql},
 };
 
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(crate) static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// How safe a commit is when the power fails. A crash of Baton alone never loses a commit.
@@ -187,6 +187,8 @@ impl Store {
         match &self.pool {
             Pool::Sqlite { writer, .. } => SQLITE.run(writer).await?,
             Pool::Postgres(pool) => POSTGRES.run(pool).await?,
+            #[cfg(feature = "memory")]
+            Pool::Memory(memory) => memory.migrate().await,
         }
         let salt: [u8; 16] = rand::random();
         self.put_meta(&PUT_META_ONCE, "salt", salt.to_vec()).await
@@ -197,9 +199,11 @@ impl Store {
     /// # Errors
     /// If the database belongs to a newer Baton or to somebody else, or cannot be reached.
     pub async fn is_current(&self) -> Result<bool, Error> {
-        let known = match self.pool {
+        let known = match &self.pool {
             Pool::Sqlite { .. } => &SQLITE,
             Pool::Postgres(_) => &POSTGRES,
+            #[cfg(feature = "memory")]
+            Pool::Memory(memory) => return Ok(memory.is_current().await),
         };
         let mut held = self.pool.reader().await?;
         let applied = held
@@ -225,12 +229,12 @@ impl Store {
         Ok(applied.len() == known.iter().count())
     }
 
-    /// What the database's own clock says. None where it is this machine's (SQLite).
+    /// What the database's own clock says. None where it has none of its own (SQLite).
     ///
     /// # Errors
     /// If the store cannot be reached.
     pub async fn clock(&self) -> Result<Option<Millis>, Error> {
-        if matches!(self.pool, Pool::Sqlite { .. }) {
+        if !matches!(self.pool, Pool::Postgres(_)) {
             return Ok(None);
         }
         let mut held = self.pool.reader().await?;
@@ -312,6 +316,8 @@ impl Store {
                     .execute(conn)
                     .await?;
             }
+            #[cfg(feature = "memory")]
+            Conn::Memory(session) => session.raw(text)?,
         }
         Ok(())
     }

@@ -1,14 +1,18 @@
-//! Rows as they come from either database.
+//! Rows as they come from the store.
 
 use baton_core::id::Digest;
 use sqlx::{Row as _, postgres::PgRow, sqlite::SqliteRow};
 
+#[cfg(feature = "memory")]
+use crate::memory;
 use crate::{error::Error, sql::Sql};
 
-/// A row as it comes from either database.
+/// A row as it comes from the store.
 pub(crate) enum Row<'r> {
     Sqlite(&'r SqliteRow),
     Postgres(&'r PgRow),
+    #[cfg(feature = "memory")]
+    Memory(&'r [memory::Value]),
 }
 
 /// A column that is not what it should be; [`Conn`](crate::sql::Conn) adds table and key.
@@ -33,10 +37,11 @@ impl Bad {
 macro_rules! get {
     ($row:expr, $at:expr, $column:expr) => {
         match $row {
-            Row::Sqlite(row) => row.try_get($at),
-            Row::Postgres(row) => row.try_get($at),
+            Row::Sqlite(row) => row.try_get($at).map_err(|e| Bad::new($column, e)),
+            Row::Postgres(row) => row.try_get($at).map_err(|e| Bad::new($column, e)),
+            #[cfg(feature = "memory")]
+            Row::Memory(row) => memory::get(row, $at).map_err(|e| Bad::new($column, e)),
         }
-        .map_err(|e| Bad::new($column, e))
     };
 }
 

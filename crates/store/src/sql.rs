@@ -1,4 +1,5 @@
-//! One SQL text for both databases. This is the only file that knows which one is behind it; it holds no query.
+//! One SQL text for both databases, and for the store in memory of simulations. This is the only file that knows which
+//! one is behind it; it holds no query.
 //!
 //! A text uses `$1`, `$2` … for single values, which both databases read. Texts over many rows say `{values}`
 //! (after `INSERT INTO t (…)`) or `{input}` (a table in FROM, with columns `input.column1` …): on SQLite they
@@ -18,6 +19,8 @@ use sqlx::{
 };
 
 use crate::error::Error;
+#[cfg(feature = "memory")]
+use crate::memory;
 pub(crate) use crate::{
     cell::{Cell, Rows, escape, unescape},
     row::{Bad, Row},
@@ -57,6 +60,8 @@ pub(crate) enum Pool {
         readers: SqlitePool,
     },
     Postgres(PgPool),
+    #[cfg(feature = "memory")]
+    Memory(memory::Connection),
 }
 
 impl Pool {
@@ -65,6 +70,8 @@ impl Pool {
         Ok(match self {
             Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            #[cfg(feature = "memory")]
+            Self::Memory(memory) => Tx::Memory(memory.write().await?),
         })
     }
 
@@ -76,6 +83,8 @@ impl Pool {
                 pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                     .await?,
             ),
+            #[cfg(feature = "memory")]
+            Self::Memory(memory) => Tx::Memory(memory.read().await?),
         })
     }
 
@@ -84,6 +93,8 @@ impl Pool {
         Ok(match self {
             Self::Sqlite { readers, .. } => Held::Sqlite(readers.acquire().await?),
             Self::Postgres(pool) => Held::Postgres(pool.acquire().await?),
+            #[cfg(feature = "memory")]
+            Self::Memory(memory) => Held::Memory(memory.read().await?),
         })
     }
 
@@ -92,6 +103,8 @@ impl Pool {
         Ok(match self {
             Self::Sqlite { writer, .. } => Held::Sqlite(writer.acquire().await?),
             Self::Postgres(pool) => Held::Postgres(pool.acquire().await?),
+            #[cfg(feature = "memory")]
+            Self::Memory(memory) => Held::Memory(memory.write_one().await?),
         })
     }
 
@@ -103,6 +116,8 @@ impl Pool {
                 writer.close().await;
             }
             Self::Postgres(pool) => pool.close().await,
+            #[cfg(feature = "memory")]
+            Self::Memory(_) => {}
         }
     }
 }
@@ -110,6 +125,8 @@ impl Pool {
 pub(crate) enum Held {
     Sqlite(PoolConnection<Sqlite>),
     Postgres(PoolConnection<Postgres>),
+    #[cfg(feature = "memory")]
+    Memory(memory::Session),
 }
 
 impl Held {
@@ -117,6 +134,8 @@ impl Held {
         match self {
             Self::Sqlite(conn) => Conn::Sqlite(conn),
             Self::Postgres(conn) => Conn::Postgres(conn),
+            #[cfg(feature = "memory")]
+            Self::Memory(session) => Conn::Memory(session),
         }
     }
 }
@@ -125,6 +144,8 @@ impl Held {
 pub(crate) enum Tx {
     Sqlite(Transaction<'static, Sqlite>),
     Postgres(Transaction<'static, Postgres>),
+    #[cfg(feature = "memory")]
+    Memory(memory::Session),
 }
 
 impl Tx {
@@ -132,6 +153,8 @@ impl Tx {
         match self {
             Self::Sqlite(tx) => Conn::Sqlite(tx),
             Self::Postgres(tx) => Conn::Postgres(tx),
+            #[cfg(feature = "memory")]
+            Self::Memory(session) => Conn::Memory(session),
         }
     }
 
@@ -139,6 +162,8 @@ impl Tx {
         match self {
             Self::Sqlite(tx) => tx.commit().await,
             Self::Postgres(tx) => tx.commit().await,
+            #[cfg(feature = "memory")]
+            Self::Memory(session) => session.commit().await,
         }
         .map_err(Error::of_commit)
     }
@@ -147,6 +172,8 @@ impl Tx {
 pub(crate) enum Conn<'c> {
     Sqlite(&'c mut SqliteConnection),
     Postgres(&'c mut PgConnection),
+    #[cfg(feature = "memory")]
+    Memory(&'c mut memory::Session),
 }
 
 macro_rules! arguments {
@@ -185,6 +212,8 @@ impl Conn<'_> {
                 .execute(&mut **conn)
                 .await?
                 .rows_affected(),
+            #[cfg(feature = "memory")]
+            Self::Memory(session) => session.execute(sql, cells, Vec::new())?,
         })
     }
 
@@ -213,6 +242,10 @@ impl Conn<'_> {
                         .rows_affected();
                 }
             }
+            #[cfg(feature = "memory")]
+            Self::Memory(session) => {
+                touched = session.execute(sql, Vec::new(), cells.collect())?;
+            }
         }
         Ok(touched)
     }
@@ -237,6 +270,11 @@ impl Conn<'_> {
                     .fetch_all(&mut **conn)
                     .await?;
                 collect!(rows, Row::Postgres, sql, out, decode);
+            }
+            #[cfg(feature = "memory")]
+            Self::Memory(session) => {
+                let rows = session.fetch(sql, cells, Vec::new())?;
+                collect!(rows, Row::Memory, sql, out, decode);
             }
         }
         Ok(out)
@@ -271,6 +309,11 @@ impl Conn<'_> {
                         .await?;
                     collect!(found, Row::Postgres, sql, out, decode);
                 }
+            }
+            #[cfg(feature = "memory")]
+            Self::Memory(session) => {
+                let found = session.fetch(sql, Vec::new(), cells.collect())?;
+                collect!(found, Row::Memory, sql, out, decode);
             }
         }
         Ok(out)

@@ -23,7 +23,7 @@ use super::{LogHandle, Place, Workspace, key, output, status};
 use crate::{
     daemon::RunReport,
     engine::{Engine, Tally, header},
-    kafka::{Outgoing, Publisher, Reader},
+    kafka::{Outgoing, Publish, Publisher, Reader},
 };
 
 /// How often a wait looks.

@@ -1,12 +1,12 @@
 //! The loops of the roles.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use baton_core::time::Millis;
 
 use super::Daemon;
 use crate::{
-    engine::{Engine, EngineError, Places},
+    engine::{Engine, EngineError},
     faults::{Step, reached},
     kafka::{Control, GroupConsumer, Limits, PositionsOf, Publisher},
     retry::until_it_passes,
@@ -175,23 +175,10 @@ fn nap(next: Option<Millis>, now: Millis) -> Duration {
 fn positions_of(engine: Arc<Engine>, stop: tokio_util::sync::CancellationToken) -> PositionsOf {
     let runtime = tokio::runtime::Handle::current();
     Box::new(move |keys| {
-        let stored = runtime.block_on(until_it_passes(
-            &stop,
-            "read the positions",
-            EngineError::passing,
-            || engine.stored_positions(),
-        ));
-        let stored = stored.ok()?;
-        runtime.block_on(engine.assigned(&stored, keys));
-        let places = Places::new(stored);
-        let found: BTreeMap<_, _> = keys
-            .iter()
-            .map(|(topic, partition)| {
-                let stored = places.of(topic, *partition);
-                ((topic.clone(), *partition), stored)
-            })
-            .collect();
-        Some(found)
+        let stored = until_it_passes(&stop, "read the positions", EngineError::passing, || {
+            engine.assigned(keys)
+        });
+        runtime.block_on(stored).ok()
     })
 }
 

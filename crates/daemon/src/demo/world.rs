@@ -17,7 +17,7 @@ use baton_sandbox::{
 
 use crate::{
     engine::{Engine, Places},
-    kafka::{Connection, Ends, Outgoing, Publisher, Reader, start},
+    kafka::{Connection, Ends, Outgoing, Publish, Publisher, Reader, start},
 };
 
 /// Simulated time that one turn of the wheel covers: what comes within it is settled together.

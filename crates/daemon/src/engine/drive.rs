@@ -1,7 +1,7 @@
 //! Stepping the engine: a driver (the demo, a test, `ingest`) says how far to go, and everything up to there is
 //! settled in one order, whenever the messages happened to arrive at this process.
 
-use crate::kafka::{Ends, Publisher, Reader};
+use crate::kafka::{Ends, Publish, Reader};
 
 use super::{Engine, EngineError, Report};
 
@@ -70,7 +70,7 @@ impl Engine {
     pub async fn step(
         &self,
         reader: &mut Reader,
-        publisher: &Publisher,
+        publisher: &impl Publish,
     ) -> Result<bool, EngineError> {
         let ends = tokio::task::block_in_place(|| reader.ends())?;
         let report = self.drain_until(reader, &ends).await?;

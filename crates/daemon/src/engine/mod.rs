@@ -32,7 +32,12 @@ pub use places::Places;
 pub use tally::Tally;
 pub use topics::{Input, Lane, TooManySystems, TopicMap};
 
-use crate::{clock::Clock, kafka::KafkaFault, retry::Passing, telemetry::Metrics};
+use crate::{
+    clock::Clock,
+    kafka::{KafkaFault, Stored},
+    retry::Passing,
+    telemetry::Metrics,
+};
 use flood::Flood;
 
 /// What is configured: replaced as a whole by a reload.
@@ -202,9 +207,21 @@ impl Engine {
         Ok(all)
     }
 
-    /// Partitions have come to this worker, with what the store knows of them.
-    pub async fn assigned(&self, stored: &[baton_store::StoredPosition], keys: &[(String, i32)]) {
-        self.work.lock().await.places.assigned(stored, keys);
+    /// Partitions have come to this worker: where the store has them, as [`crate::kafka::start`] wants it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn assigned(
+        &self,
+        keys: &[(String, i32)],
+    ) -> Result<BTreeMap<(String, i32), Vec<Stored>>, EngineError> {
+        let stored = self.stored_positions().await?;
+        self.work.lock().await.places.assigned(&stored, keys);
+        let places = Places::new(stored);
+        let found = keys
+            .iter()
+            .map(|key| (key.clone(), places.of(&key.0, key.1)));
+        Ok(found.collect())
     }
 
     /// What became of the messages that one `ingest` published, whichever process settled them.

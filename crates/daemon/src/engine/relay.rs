@@ -8,7 +8,7 @@ use baton_store::{DeadLetter, OutboxRow, OutboxSeq};
 use super::{Engine, EngineError, headers};
 use crate::{
     faults::{Step, reached},
-    kafka::{KafkaFault, Outgoing, Publisher},
+    kafka::{KafkaFault, Outgoing, Publish},
     retry::Passing,
     telemetry::Stage,
 };
@@ -25,7 +25,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the store cannot be read or written, or the log does not take a message.
-    pub async fn relay(&self, publisher: &Publisher) -> Result<usize, EngineError> {
+    pub async fn relay(&self, publisher: &impl Publish) -> Result<usize, EngineError> {
         let rows = self.store.outbox_page(OutboxSeq::default(), PAGE).await?;
         #[expect(clippy::cast_possible_wrap, reason = "a page has at most 1 000 rows")]
         self.metrics.outbox.set(rows.len() as i64);
@@ -97,7 +97,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::relay`].
-    pub async fn relay_all(&self, publisher: &Publisher) -> Result<usize, EngineError> {
+    pub async fn relay_all(&self, publisher: &impl Publish) -> Result<usize, EngineError> {
         let mut total = 0;
         loop {
             match self.relay(publisher).await? {

@@ -11,7 +11,9 @@ mod topics;
 pub use client::{Connection, KafkaFault};
 pub use consumer::{Control, GroupConsumer, Limits, PositionsOf};
 pub use examine::{LogFacts, TopicFacts, examine};
-pub use producer::{Outgoing, Publisher};
+pub use producer::{Outgoing, Publish, Publisher};
+/// What a log can answer.
+pub use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 pub use reader::{Ends, Marks, Polled, Reader};
 pub use start::{Found, Start, Stored, start};
 pub use topics::{TopicSpec, ensure};

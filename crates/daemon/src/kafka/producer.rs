@@ -23,6 +23,15 @@ pub struct Outgoing {
     pub headers: Vec<(String, Vec<u8>)>,
 }
 
+/// Where messages are published: the log, or the one of a simulation.
+pub trait Publish {
+    /// Publishes all and waits until the log has all of them. The result names, in order, what became of each.
+    fn publish(
+        &self,
+        messages: &[Outgoing],
+    ) -> impl Future<Output = Vec<Result<(i32, i64), KafkaFault>>> + Send;
+}
+
 /// Publishes to the log.
 #[derive(Clone)]
 pub struct Publisher {
@@ -47,8 +56,22 @@ impl Publisher {
         Ok(Self { inner })
     }
 
-    /// Publishes all and waits until the log has all of them. The result names, in order, what became of each.
-    pub async fn publish(&self, messages: &[Outgoing]) -> Vec<Result<(i32, i64), KafkaFault>> {
+    /// Waits until nothing is under way any more.
+    ///
+    /// # Errors
+    /// When the log does not take the rest within `patience`.
+    pub fn flush(&self, patience: Duration) -> Result<(), KafkaFault> {
+        self.inner
+            .flush(patience)
+            .map_err(|source| KafkaFault::Ask {
+                what: "flush",
+                source,
+            })
+    }
+}
+
+impl Publish for Publisher {
+    async fn publish(&self, messages: &[Outgoing]) -> Vec<Result<(i32, i64), KafkaFault>> {
         let mut results = Vec::with_capacity(messages.len());
         let mut waiting: VecDeque<(usize, DeliveryFuture)> = VecDeque::new();
         for (index, message) in messages.iter().enumerate() {
@@ -83,19 +106,6 @@ impl Publisher {
             results.push(settled(first, messages).await);
         }
         results
-    }
-
-    /// Waits until nothing is under way any more.
-    ///
-    /// # Errors
-    /// When the log does not take the rest within `patience`.
-    pub fn flush(&self, patience: Duration) -> Result<(), KafkaFault> {
-        self.inner
-            .flush(patience)
-            .map_err(|source| KafkaFault::Ask {
-                what: "flush",
-                source,
-            })
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use baton::{
     engine::{Engine, header},
-    kafka::{Connection, Outgoing, Publisher, Reader, Start, ensure},
+    kafka::{Connection, Outgoing, Publish, Publisher, Reader, Start, ensure},
 };
 use baton_core::{time::Millis, value::Value, wire};
 

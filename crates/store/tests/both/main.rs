@@ -1,4 +1,4 @@
-//! One body per fact, run against SQLite and PostgreSQL.
+//! One body per fact, run against SQLite, PostgreSQL and the store in memory of the simulation.
 #![expect(
     clippy::unwrap_used,
     reason = "a fact that cannot be read is a failed test"
@@ -20,6 +20,14 @@ macro_rules! on_both {
                 let Some(server) = baton_store::testing::postgres() else { return Ok(()) };
                 let (store, _database) =
                     baton_store::testing::postgres_store(server, &baton_store::Options::default()).await?;
+                super::$name(&store).await
+            })*
+        }
+        mod memory {
+            $(#[tokio::test]
+            async fn $name() -> crate::given::Checked {
+                let store = baton_store::memory::Memory::default().store();
+                store.migrate().await?;
                 super::$name(&store).await
             })*
         }
