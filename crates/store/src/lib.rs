@@ -18,6 +18,7 @@ mod read;
 mod ready;
 mod row;
 mod runs;
+mod scratch;
 mod sql;
 mod steward;
 #[cfg(feature = "testing")]
@@ -30,4 +31,5 @@ pub use open::{Durability, Options, Store};
 pub use outbox::{OutboxRow, OutboxSeq};
 pub use read::{LedgerEntry, LedgerSeq, StoredPosition};
 pub use runs::RunCounts;
+pub use scratch::Scratch;
 pub use steward::{Activation, Counts, StewardState};

@@ -58,6 +58,27 @@ const CLOCK: Sql = Sql {
     key: 0,
     input: &[],
 };
+const SQLITE_SYNC: Sql = Sql {
+    text: "SELECT 'write-ahead log, synchronous = ' || CASE synchronous
+           WHEN 0 THEN 'OFF' WHEN 1 THEN 'NORMAL' WHEN 2 THEN 'FULL' ELSE 'EXTRA' END FROM pragma_synchronous",
+    table: "(settings)",
+    key: 0,
+    input: &[],
+};
+const BACKEND: Sql = Sql {
+    text: "SELECT CAST(PG_BACKEND_PID() AS BIGINT)",
+    table: "(settings)",
+    key: 0,
+    input: &[],
+};
+const POSTGRES_SYNC: Sql = Sql {
+    text: "SELECT 'fsync = ' || CURRENT_SETTING('fsync') || ', synchronous_commit = '
+           || CURRENT_SETTING('synchronous_commit') || ', full_page_writes = '
+           || CURRENT_SETTING('full_page_writes')",
+    table: "(settings)",
+    key: 0,
+    input: &[],
+};
 const META: Sql = Sql {
     text: "SELECT name, value FROM meta WHERE name = $1",
     table: "meta",
@@ -241,6 +262,39 @@ impl Store {
         let read = |row: &Row<'_>| row.int(0, "now").map(Millis);
         let found = held.conn().fetch(&CLOCK, vec![], read).await?;
         Ok(found.into_iter().next())
+    }
+
+    /// The process of the database's server that serves one of this store's connections, on whichever machine that
+    /// is. None where there is no server (SQLite).
+    ///
+    /// # Errors
+    /// If the store cannot be reached.
+    pub async fn backend(&self) -> Result<Option<u32>, Error> {
+        if !matches!(self.pool, Pool::Postgres(_)) {
+            return Ok(None);
+        }
+        let mut held = self.pool.reader().await?;
+        let read = |row: &Row<'_>| row.int(0, "pid");
+        let found = held.conn().fetch(&BACKEND, vec![], read).await?;
+        Ok(found.into_iter().next().and_then(|pid| pid.try_into().ok()))
+    }
+
+    /// What the database says of how its commits reach the disk, in words of its own settings.
+    ///
+    /// # Errors
+    /// If the store cannot be reached.
+    pub async fn synchronous(&self) -> Result<String, Error> {
+        let sql = match self.pool {
+            Pool::Sqlite { .. } => &SQLITE_SYNC,
+            Pool::Postgres(_) => &POSTGRES_SYNC,
+            #[cfg(feature = "memory")]
+            Pool::Memory(_) => return Ok("nothing is on a disk".to_owned()),
+        };
+        let says = |row: &Row<'_>| Ok(row.text(0, "settings")?.to_owned());
+        // The writer's: readers of SQLite have a setting of their own.
+        let mut held = self.pool.writer().await?;
+        let found = held.conn().fetch(sql, vec![], says).await?;
+        Ok(found.into_iter().next().unwrap_or_default())
     }
 
     /// The installation's salt, for hashes that must not be comparable with anybody else's. Drawn once by

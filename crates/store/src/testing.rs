@@ -5,13 +5,10 @@ use std::{
     io::{BufRead as _, BufReader},
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::{
-        LazyLock,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::LazyLock,
 };
 
-use crate::{Error, Options, Store};
+use crate::{Error, Options, Scratch, Store, scratch};
 
 /// Address of a server to use instead of starting one: `postgres://…`, a user that may create databases.
 pub const SERVER: &str = "BATON_TEST_POSTGRES";
@@ -22,17 +19,13 @@ pub const REQUIRE_ALL: &str = "BATON_REQUIRE_ALL";
 /// pipe that closes then, however the process ends.
 #[derive(Debug)]
 pub struct Server {
-    /// Address without a database name: (before the name, after it).
-    address: (String, String),
+    address: scratch::Server,
     _process: Option<Child>,
 }
 
 /// An empty database of its own for one test; dropped with this value.
 #[derive(Debug)]
-pub struct Database {
-    server: &'static Server,
-    name: String,
-}
+pub struct Database(Scratch);
 
 /// Why there is no server.
 #[derive(Debug, thiserror::Error)]
@@ -110,23 +103,10 @@ pub async fn postgres_store(
 impl Server {
     fn find() -> Result<Self, Missing> {
         match std::env::var(SERVER) {
-            Ok(address) => {
-                // postgres://user:password@host:port/name?options
-                let (base, options) = address
-                    .split_once('?')
-                    .map_or((address.as_str(), String::new()), |(base, options)| {
-                        (base, format!("?{options}"))
-                    });
-                let authority = base.find("://").map_or(0, |at| at + 3);
-                let end = base
-                    .get(authority..)
-                    .and_then(|rest| rest.find('/'))
-                    .map_or(base.len(), |at| authority + at);
-                Ok(Self {
-                    address: (format!("{}/", &base[..end]), options),
-                    _process: None,
-                })
-            }
+            Ok(address) => Ok(Self {
+                address: scratch::Server::of(&address),
+                _process: None,
+            }),
             Err(_) => Self::start(),
         }
     }
@@ -199,16 +179,9 @@ impl Server {
         }
         let socket = folder.display().to_string().replace('/', "%2F");
         Ok(Self {
-            address: (
-                "postgres://postgres@localhost/".to_owned(),
-                format!("?host={socket}"),
-            ),
+            address: scratch::Server::of(&format!("postgres://postgres@localhost/?host={socket}")),
             _process: Some(process),
         })
-    }
-
-    fn address(&self, database: &str) -> String {
-        format!("{}{database}{}", self.address.0, self.address.1)
     }
 
     /// A new, empty database.
@@ -216,16 +189,12 @@ impl Server {
     /// # Errors
     /// If the server does not answer or refuses.
     pub async fn database(&'static self) -> Result<Database, Error> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "baton_test_{}_{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
-        let store = Store::open(&self.address("postgres"), &one_connection()).await?;
-        store.raw(&format!("CREATE DATABASE {name}")).await?;
-        store.close().await;
-        Ok(Database { server: self, name })
+        let scratch = Scratch::on(self.address.clone()).await?;
+        Ok(Database(match self._process {
+            // A server of our own goes away with the process.
+            Some(_) => scratch.kept(),
+            None => scratch,
+        }))
     }
 }
 
@@ -233,40 +202,7 @@ impl Database {
     /// `postgres://…` of this database.
     #[must_use]
     pub fn address(&self) -> String {
-        self.server.address(&self.name)
-    }
-}
-
-impl Drop for Database {
-    /// On a server of its own there is nothing to do, it goes away with the process.
-    fn drop(&mut self) {
-        if self.server._process.is_some() {
-            return;
-        }
-        let (address, name) = (self.server.address("postgres"), self.name.clone());
-        // A test's runtime cannot wait in a drop, a thread's own can.
-        let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .map_err(sqlx::Error::Io)?;
-            runtime.block_on(async {
-                let store = Store::open(&address, &one_connection()).await?;
-                store
-                    .raw(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-                    .await
-            })
-        });
-        if !matches!(dropped.join(), Ok(Ok(()))) {
-            eprintln!("the test database {} is left behind", self.name);
-        }
-    }
-}
-
-fn one_connection() -> Options {
-    Options {
-        connections: Some(1),
-        ..Options::default()
+        self.0.address()
     }
 }
 

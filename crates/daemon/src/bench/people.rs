@@ -27,11 +27,24 @@ pub const FIELDS: [&str; 20] = [
     "score",
 ];
 
-/// Milliseconds between two changes at the source, so that two of one person in one second are rare.
-const STEP: u64 = 10;
+/// The source's clock: when it starts, and how far it goes on from one change to the next.
+#[derive(Clone, Copy, Debug)]
+pub struct Calendar {
+    /// Milliseconds since 1970.
+    pub start: i64,
+    /// Milliseconds.
+    pub step: i64,
+}
 
-/// When the source's clock starts.
-const START: i64 = 1_800_000_000_000;
+impl Default for Calendar {
+    /// Two changes of one person in one second are rare.
+    fn default() -> Self {
+        Self {
+            start: 1_800_000_000_000,
+            step: 10,
+        }
+    }
+}
 
 /// How long a message takes to the log, ms.
 const DELAY: i64 = 5;
@@ -59,31 +72,24 @@ impl Touch {
 
 /// Everybody's present values.
 pub struct People {
-    values: Vec<Vec<String>>,
+    /// By person and field: 0 for the value they came with, else one more than the number in the value since.
+    values: Vec<[u32; FIELDS.len()]>,
     sequence: u64,
+    calendar: Calendar,
 }
 
 impl People {
-    pub fn new(count: usize) -> Self {
-        let person = |p: usize| {
-            FIELDS
-                .iter()
-                .enumerate()
-                .map(|(i, field)| match i {
-                    0 => format!("person{p}@example.com"),
-                    _ => format!("{field} value number {i} of {p}"),
-                })
-                .collect()
-        };
+    pub fn new(count: usize, calendar: Calendar) -> Self {
         Self {
-            values: (0..count).map(person).collect(),
+            values: vec![[0; FIELDS.len()]; count],
             sequence: 0,
+            calendar,
         }
     }
 
     /// The first that is heard of a person.
     pub fn introduce(&mut self, person: usize) -> Touch {
-        self.touch_one(person, Vec::new())
+        self.told(person, Vec::new())
     }
 
     /// `count` changes of one to three fields of people chosen uniformly.
@@ -91,41 +97,51 @@ impl People {
         (0..count)
             .map(|_| {
                 let person = rng.random_range(0..self.values.len());
-                let mut changed: Vec<(usize, String)> = Vec::new();
-                for _ in 0..rng.random_range(1..=3) {
-                    // The e-mail address stays: it is who they are.
-                    let field = rng.random_range(1..FIELDS.len());
-                    if changed.iter().any(|(f, _)| *f == field) {
-                        continue;
-                    }
-                    let value =
-                        format!("changed {} to be something", rng.random_range(0..1_000_000));
-                    let before = std::mem::replace(&mut self.values[person][field], value);
-                    changed.push((field, before));
-                }
-                self.touch_one(person, changed)
+                self.touch_one(person, rng)
             })
             .collect()
     }
 
-    fn touch_one(&mut self, person: usize, changed: Vec<(usize, String)>) -> Touch {
+    /// A change of one to three fields of a person.
+    pub fn touch_one(&mut self, person: usize, rng: &mut impl Rng) -> Touch {
+        let mut changed: Vec<(usize, String)> = Vec::new();
+        for _ in 0..rng.random_range(1..=3) {
+            // The e-mail address stays: it is who they are.
+            let field = rng.random_range(1..FIELDS.len());
+            if changed.iter().any(|(f, _)| *f == field) {
+                continue;
+            }
+            let before = text(person, field, self.values[person][field]);
+            self.values[person][field] = 1 + rng.random_range(0..1_000_000);
+            changed.push((field, before));
+        }
+        self.told(person, changed)
+    }
+
+    fn told(&mut self, person: usize, changed: Vec<(usize, String)>) -> Touch {
         self.sequence += 1;
+        let steps = i64::try_from(self.sequence).unwrap_or(i64::MAX);
+        let since = steps.saturating_mul(self.calendar.step);
+        let values = self.values[person].iter().enumerate();
         Touch {
             person,
-            time: START + i64::try_from(self.sequence * STEP).unwrap_or(i64::MAX / 2),
+            time: self.calendar.start.saturating_add(since),
             sequence: self.sequence,
             changed,
-            values: self.values[person].clone(),
+            values: values.map(|(i, value)| text(person, i, *value)).collect(),
         }
     }
 
     /// Memory that these take themselves, so that it can be left out of the engine's.
     pub fn bytes(&self) -> usize {
-        self.values
-            .iter()
-            .map(|v| {
-                v.capacity() * size_of::<String>() + v.iter().map(String::capacity).sum::<usize>()
-            })
-            .sum()
+        self.values.capacity() * size_of::<[u32; FIELDS.len()]>()
+    }
+}
+
+fn text(person: usize, field: usize, value: u32) -> String {
+    match (value, field) {
+        (0, 0) => format!("person{person}@example.com"),
+        (0, _) => format!("{} value number {field} of {person}", FIELDS[field]),
+        (changed, _) => format!("changed {} to be something", changed - 1),
     }
 }

@@ -161,7 +161,8 @@ pub const fn kind(format: Format) -> Object {
     }
 }
 
-fn id(format: Format, person: usize) -> String {
+/// The id of a person's record.
+pub fn id(format: Format, person: usize) -> String {
     match format {
         Format::Salesforce => format!("00Q{person:012}AAA"),
         Format::Espocrm => format!("6b02a55{person:010x}"),

@@ -1,14 +1,22 @@
-//! `baton bench`: how fast the engine is on this machine.
+//! `baton bench`: how fast Baton is on this machine.
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
+use baton_config::Secret;
+
 use super::{Place, output};
-use crate::bench;
+use crate::{
+    bench::{core, mirror},
+    daemon::Stop,
+};
 
 #[derive(clap::Subcommand, Clone, Debug)]
 pub enum Command {
     /// The engine alone, in memory: from the bytes of a change to the decision, beside the vendors' formats
     Core(CoreArgs),
+    /// The whole of it: a daemon with its log and its store, beside librdkafka alone on the same log
+    Mirror(MirrorArgs),
 }
 
 #[derive(clap::Args, Clone, Copy, Debug)]
@@ -21,19 +29,106 @@ pub struct CoreArgs {
     changes: u32,
 }
 
-pub fn run(place: &Place, command: Command) -> anyhow::Result<ExitCode> {
-    let Command::Core(args) = command;
-    let size = bench::Size {
+#[derive(clap::Args, Clone, Debug)]
+pub struct MirrorArgs {
+    /// Measure on the Apache Kafka at this address, too; topics are made there, and deleted at the end
+    #[arg(long, value_name = "HOST:PORT")]
+    kafka: Option<String>,
+    /// Measure with PostgreSQL, too: where its address stands, since it may hold a password. A database is made on
+    /// that server, and dropped at the end
+    #[arg(long, value_name = "env:NAME|file:PATH", value_parser = secret)]
+    postgres: Option<Secret>,
+    /// People that exist before the clock starts, each number in a run of its own; a million takes minutes
+    #[arg(
+        long,
+        value_name = "N,…",
+        value_delimiter = ',',
+        default_value = "10000,100000,1000000",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    people: Vec<u32>,
+    /// Changes that wait in the log when the clock starts, of people chosen uniformly
+    #[arg(long, value_name = "N", default_value = "200000", value_parser = clap::value_parser!(u32).range(1..))]
+    changes: u32,
+    /// Changes a second while the time from event to command is taken
+    #[arg(long, value_name = "N", default_value = "2000", value_parser = clap::value_parser!(u32).range(1..))]
+    pace: u32,
+    /// Seconds at that pace
+    #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(1..))]
+    seconds: u32,
+}
+
+/// A secret from where a text says that it stands.
+fn secret(place: &str) -> Result<Secret, String> {
+    let found = match place.split_once(':') {
+        Some(("env", name)) => {
+            std::env::var(name).map_err(|_| format!("there is no variable {name}"))?
+        }
+        Some(("file", path)) => std::fs::read_to_string(path)
+            .map_err(|error| format!("{path} cannot be read: {error}"))?,
+        _ => return Err("write env:NAME or file:PATH, not the address itself".to_owned()),
+    };
+    Ok(Secret::new(found.trim()))
+}
+
+pub async fn run(place: &Place, command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Core(args) => run_core(place, args),
+        Command::Mirror(args) => run_mirror(place, args).await,
+    }
+}
+
+fn run_core(place: &Place, args: CoreArgs) -> anyhow::Result<ExitCode> {
+    let size = core::Size {
         people: args.people as usize,
         changes: args.changes as usize,
     };
-    let report = bench::core(size, |format| {
+    let report = core::run(size, |format| {
         tracing::info!(format = format.as_str(), "measuring");
     })?;
     if place.json {
         output::json(&report)?;
     } else {
-        output::line(bench::table(&report).trim_end())?;
+        output::line(core::table(&report).trim_end())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run_mirror(place: &Place, args: MirrorArgs) -> anyhow::Result<ExitCode> {
+    let logs = std::iter::once(mirror::LogKind::Embedded);
+    let stores = std::iter::once(mirror::StoreKind::Sqlite);
+    let stores: Vec<_> = stores
+        .chain(args.postgres.map(mirror::StoreKind::Postgres))
+        .collect();
+    let grounds = logs
+        .chain(args.kafka.map(mirror::LogKind::Kafka))
+        .flat_map(|log| {
+            stores.iter().map(move |store| mirror::Ground {
+                log: log.clone(),
+                store: store.clone(),
+            })
+        })
+        .collect();
+    let options = mirror::Options {
+        grounds,
+        people: args.people.iter().map(|n| *n as usize).collect(),
+        changes: args.changes as usize,
+        paced: mirror::Paced {
+            per_second: args.pace,
+            seconds: args.seconds,
+        },
+        data: place.data.clone(),
+    };
+    let stop = Stop::on_signals()?.soft;
+    let runtime = tokio::runtime::Handle::current();
+    let measuring = tokio::task::spawn_blocking(move || mirror::run(&options, &runtime, &stop));
+    let report = measuring
+        .await
+        .context("the benchmark ended in a panic")??;
+    if place.json {
+        output::json(&report)?;
+    } else {
+        output::line(mirror::table(&report).trim_end())?;
     }
     Ok(ExitCode::SUCCESS)
 }

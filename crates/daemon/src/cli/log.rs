@@ -18,9 +18,16 @@ pub struct Args {
     /// Sync every write before it is acknowledged
     #[arg(long)]
     fsync: bool,
+    /// End when standard input does
+    #[arg(long, hide = true)]
+    until_stdin_ends: bool,
 }
 
 pub async fn run(place: &Place, args: &Args) -> anyhow::Result<ExitCode> {
+    let mut stop = Stop::on_signals()?;
+    if args.until_stdin_ends {
+        stop = stop.and_with_stdin()?;
+    }
     let data = place
         .data
         .clone()
@@ -36,7 +43,7 @@ pub async fn run(place: &Place, args: &Args) -> anyhow::Result<ExitCode> {
         .await
         .context("cannot start the log")?;
     output::line(format!("bootstrap.servers={}", log.addr()))?;
-    Stop::on_signals()?.soft.cancelled().await;
+    stop.soft.cancelled().await;
     log.shutdown().await.context("cannot stop the log")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -213,7 +213,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Unmerge(args) => merge::run(&place, &args, true).await,
         Command::Erase(args) => erase::run(&place, &args).await,
         Command::Log(args) => log::run(&place, &args).await,
-        Command::Bench(command) => bench::run(&place, command),
+        Command::Bench(command) => bench::run(&place, command).await,
     }
 }
 

@@ -5,12 +5,16 @@ use std::{collections::BTreeSet, process::ExitCode};
 use baton_config::Role;
 
 use super::Place;
+use crate::daemon::{self, Stop};
 
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// What this process does [default: what `daemon.roles` says, or all]: engine, relay, timers, admin
     #[arg(long, value_delimiter = ',', value_parser = parse_role, value_name = "ROLE,…")]
     roles: Vec<Role>,
+    /// End when standard input does
+    #[arg(long, hide = true)]
+    until_stdin_ends: bool,
 }
 
 fn parse_role(text: &str) -> Result<Role, String> {
@@ -22,5 +26,9 @@ fn parse_role(text: &str) -> Result<Role, String> {
 
 pub async fn run(place: &Place, args: Args) -> anyhow::Result<ExitCode> {
     let roles: BTreeSet<Role> = args.roles.into_iter().collect();
-    crate::daemon::run(place, (!roles.is_empty()).then_some(roles)).await
+    let mut stop = Stop::on_signals()?;
+    if args.until_stdin_ends {
+        stop = stop.and_with_stdin()?;
+    }
+    daemon::run(place, (!roles.is_empty()).then_some(roles), stop).await
 }

@@ -40,14 +40,17 @@ struct Daemon {
     place: Place,
 }
 
-/// Runs the daemon until it is told to end.
+/// Runs the daemon until `stop` tells it to end.
 ///
 /// # Errors
 /// When it cannot start, or a role cannot go on.
-pub async fn run(place: &Place, roles: Option<BTreeSet<Role>>) -> anyhow::Result<ExitCode> {
+pub async fn run(
+    place: &Place,
+    roles: Option<BTreeSet<Role>>,
+    stop: Stop,
+) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::open(place)?;
     let roles = roles.unwrap_or_else(|| workspace.active.settings.daemon.roles.clone());
-    let stop = Stop::on_signals()?;
     say_start(&workspace.active, &roles);
     let log = open_log(&workspace, &stop).await?;
     let store = workspace.store().await?;

@@ -32,6 +32,23 @@ impl Stop {
         });
         Ok(stop)
     }
+
+    /// Ends softly when standard input does, too: whoever started this process holds the other end, so that it
+    /// closes in whichever way that one ends.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn and_with_stdin(self) -> io::Result<Self> {
+        let soft = self.soft.clone();
+        std::thread::Builder::new()
+            .name("baton-stdin".into())
+            .spawn(move || {
+                // However reading ends, nobody is there any more.
+                let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+                soft.cancel();
+            })?;
+        Ok(self)
+    }
 }
 
 #[cfg(unix)]

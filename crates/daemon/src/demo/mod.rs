@@ -32,6 +32,7 @@ use baton_store::{StewardState, Store};
 use crate::{
     cli::{Place, Workspace, status},
     clock::Clock,
+    daemon::{self, Stop},
     engine::Engine,
     telemetry::Metrics,
 };
@@ -128,7 +129,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             data: Some(data),
             json: args.json,
         };
-        return crate::daemon::run(&place, None).await;
+        return daemon::run(&place, None, Stop::on_signals()?).await;
     }
     let good = if summary.is_good() {
         status::DONE

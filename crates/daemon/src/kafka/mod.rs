@@ -1,5 +1,6 @@
 //! The only room that names rdkafka: consumers, producers and topics, on the embedded log or on Apache Kafka.
 
+mod bulk;
 mod client;
 mod consumer;
 mod examine;
@@ -8,6 +9,7 @@ mod reader;
 mod start;
 mod topics;
 
+pub use bulk::{Bulk, BulkProducer, pass_through};
 pub use client::{Connection, KafkaFault};
 pub use consumer::{Control, GroupConsumer, Limits, PositionsOf};
 pub use examine::{LogFacts, TopicFacts, examine};
@@ -16,4 +18,4 @@ pub use producer::{Outgoing, Publish, Publisher};
 pub use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 pub use reader::{Ends, Marks, Polled, Reader};
 pub use start::{Found, Start, Stored, start};
-pub use topics::{TopicSpec, ensure};
+pub use topics::{TopicSpec, delete, ensure};

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
-    error::RDKafkaErrorCode,
+    error::{KafkaError, RDKafkaErrorCode},
 };
 
 use super::{
@@ -99,6 +99,29 @@ pub async fn ensure(
         }
     }
     until_answered(connection, &missing).await
+}
+
+/// Deletes topics with all they hold; one that is not there does not matter.
+///
+/// # Errors
+/// When the log does not answer, or keeps a topic.
+pub async fn delete(connection: &Connection, topics: &[&str]) -> Result<(), KafkaFault> {
+    let admin: AdminClient<Tell> = connection
+        .client()
+        .create_with_context(Tell)
+        .map_err(KafkaFault::Setup)?;
+    let options = AdminOptions::new().operation_timeout(Some(ASK));
+    let ask = |source| KafkaFault::Ask {
+        what: "delete topics",
+        source,
+    };
+    for result in admin.delete_topics(topics, &options).await.map_err(ask)? {
+        match result {
+            Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => {}
+            Err((_, code)) => return Err(ask(KafkaError::AdminOp(code))),
+        }
+    }
+    Ok(())
 }
 
 /// How often it is looked whether new topics can be read.

@@ -10,7 +10,7 @@ use baton_core::{
     time::DAY,
 };
 
-use super::{people::FIELDS, shape};
+use crate::bench::{people::FIELDS, shape};
 
 const ADDRESS: [&str; 5] = ["street", "city", "state", "postal_code", "country"];
 

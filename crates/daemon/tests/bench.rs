@@ -1,0 +1,120 @@
+//! `baton bench mirror` with a handful of people: its figures must agree with each other, however small they are.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+fn mirror(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_baton"));
+    command
+        .args(["bench", "mirror", "--json"])
+        .args(args)
+        .env_remove("BATON_DATA")
+        .env_remove("BATON_LOG");
+    command
+}
+
+fn measured(args: &[&str]) -> Value {
+    let output = mirror(args).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn everything_sent_is_settled_and_answered_and_the_figures_agree() {
+    let people = "30,40";
+    let report = measured(&[
+        "--people",
+        people,
+        "--changes",
+        "300",
+        "--pace",
+        "100",
+        "--seconds",
+        "1",
+    ]);
+    let number = |key: &str| {
+        report[key]
+            .as_f64()
+            .unwrap_or_else(|| panic!("{key}: {report}"))
+    };
+    assert_eq!(number("people"), 40.0);
+    let ratio = number("changes_per_s") / number("bare_per_s");
+    assert!((number("ratio") - ratio).abs() < 1e-9);
+    assert!(number("p50_ms") <= number("p99_ms"));
+    assert!(report["cost_growth_1m_over_10k"].is_null());
+    if cfg!(target_os = "linux") {
+        assert!(number("cpu_s_per_100k") > 0.0);
+        assert!(number("peak_memory_mib") > 1.0);
+    }
+    assert_eq!(report["latency"]["sent"], 100);
+    let sizes = report["sizes"].as_array().unwrap();
+    assert_eq!(sizes.len(), 2);
+    for size in sizes {
+        assert_eq!(size["changes"], 300);
+        assert!(size["commands"].as_u64().unwrap() > 0);
+        assert!(
+            size["stages_us"]
+                .as_object()
+                .unwrap()
+                .contains_key("commit")
+        );
+    }
+    assert_eq!(report["grounds"].as_array().unwrap().len(), 1);
+    assert!(!report["aims"].as_array().unwrap().is_empty());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_it_starts_ends_with_it_even_when_it_is_killed() {
+    use std::{
+        fs, thread,
+        time::{Duration, Instant},
+    };
+
+    /// Far more than it takes.
+    const PATIENCE: Duration = Duration::from_secs(120);
+
+    /// State and parent of a process.
+    fn stat(pid: &str) -> Option<(String, u32)> {
+        let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let mut rest = text.rsplit_once(')')?.1.split_ascii_whitespace();
+        Some((rest.next()?.to_owned(), rest.next()?.parse().ok()?))
+    }
+
+    let data = tempfile::tempdir().unwrap();
+    let mut bench = mirror(&["--people", "5000", "--data", data.path().to_str().unwrap()])
+        .stdout(Stdio::null())
+        // What is left without a log complains of it.
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let children = loop {
+        let all = fs::read_dir("/proc").unwrap().flatten();
+        let all = all.filter_map(|entry| entry.file_name().into_string().ok());
+        let children: Vec<String> = all
+            .filter(|pid| stat(pid).is_some_and(|(_, parent)| parent == bench.id()))
+            .collect();
+        // The log and a daemon.
+        if children.len() == 2 {
+            break children;
+        }
+        assert!(Instant::now() < deadline, "no children in time");
+        thread::yield_now();
+    };
+    bench.kill().unwrap();
+    bench.wait().unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    // Z: ended; whoever took it over has not looked yet.
+    while children
+        .iter()
+        .any(|pid| stat(pid).is_some_and(|(state, _)| state != "Z"))
+    {
+        assert!(Instant::now() < deadline, "a child outlives the benchmark");
+        thread::yield_now();
+    }
+}
