@@ -25,6 +25,7 @@ pub mod input;
 pub mod judge;
 pub mod keys;
 pub mod laws;
+pub mod lifecycle;
 pub mod links;
 pub mod name;
 pub mod needs;

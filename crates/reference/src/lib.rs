@@ -102,6 +102,8 @@
 //!     ignores filters. A closed value map without the value leaves the whole group alone.
 //! 41. Values are cut by characters, texts without a value map only.
 //! 42. "Blank observed at the very record whose claim wins" looks at the believed value of that field.
+//!
+//! The funnel stands beside this, in [`lifecycle`], with readings of its own.
 
 pub mod case;
 pub mod claim;
@@ -110,6 +112,7 @@ mod consent;
 mod derive;
 pub mod desired;
 pub mod golden;
+pub mod lifecycle;
 pub mod order;
 mod stage;
 pub mod strategy;

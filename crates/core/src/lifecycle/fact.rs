@@ -1,0 +1,150 @@
+//! What is known of a person, as the fold takes it.
+
+use compact_str::CompactString;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{EntityId, EventId, Position},
+    name::Name,
+    time::Millis,
+    value::Value,
+};
+
+/// One fact of one person.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Fact {
+    pub event: EventId,
+    /// Event time, clamped at ingest.
+    pub time: Millis,
+    /// Vendor sequence, or 0.
+    pub seq: u64,
+    /// Log position at first arrival.
+    pub position: Position,
+    /// Verdict: it came too late to undo what had been done before this instant, and takes its place in the order
+    /// here. None for a fact that takes the place of its own time.
+    pub effective: Option<Millis>,
+    pub what: What,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum What {
+    /// The person, or its account, was suppressed, or that was lifted.
+    Suppressed(bool),
+    /// The golden value, from then on, of a field that some condition reads.
+    Field {
+        field: Name,
+        value: Value,
+    },
+    Act(Act),
+    /// A system says in which stage the person is.
+    Claim {
+        system: Name,
+        stage: Name,
+        reason: Option<Name>,
+    },
+    /// A sales person recorded whether the buyer is ready, or willing, or both.
+    Qualified {
+        ready: Option<bool>,
+        willing: Option<bool>,
+        reason: Option<Name>,
+    },
+    Deal {
+        deal: EntityId,
+        standing: Standing,
+    },
+    /// Sales gives the person back by hand.
+    Returned {
+        reason: Option<Name>,
+    },
+    /// The CRM has the handoff.
+    Delivered,
+    Score(Decimal),
+    /// Made by a merge or its undoing: so many episodes have ended under this person's name. Episodes from here on are
+    /// numbered after them, so that no number is given twice.
+    Counted {
+        closed: u32,
+    },
+}
+
+/// Something that somebody did.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Act {
+    pub kind: Name,
+    pub actor: Actor,
+    /// Under what the handoff package tells it.
+    pub category: Name,
+    /// The page, form or campaign it was about.
+    pub content: Option<CompactString>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Actor {
+    Buyer,
+    Sales,
+    Marketer,
+    Automation,
+    Baton,
+}
+
+impl Actor {
+    /// A machine's acts never count as somebody's attention.
+    #[must_use]
+    pub const fn is_human(self) -> bool {
+        matches!(self, Self::Buyer | Self::Sales | Self::Marketer)
+    }
+}
+
+/// How a deal stands.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Standing {
+    Open {
+        /// The person's stage that the deal's stage stands for.
+        stage: Name,
+        /// The end of the day on which it is to close.
+        closing: Option<Millis>,
+    },
+    Won,
+    Lost {
+        reason: Option<Name>,
+    },
+    /// Deleted, or no longer this person's.
+    Gone,
+}
+
+/// Where a fact stands among a person's facts: instant; suppression and fields, acts, what sales and the CRM say,
+/// score; then sequence, exact time, position, event id. Total, and the same in whichever order facts arrive.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Place {
+    pub instant: Millis,
+    rank: u8,
+    seq: u64,
+    time: Millis,
+    position: Position,
+    event: EventId,
+}
+
+impl Fact {
+    #[must_use]
+    pub fn place(&self, quantum: i64) -> Place {
+        Place {
+            instant: self.effective.unwrap_or(self.time).floor(quantum),
+            rank: match self.what {
+                What::Suppressed(_) => 0,
+                What::Field { .. } => 1,
+                What::Act(_) => 2,
+                What::Claim { .. } => 3,
+                What::Deal { .. } => 4,
+                What::Qualified { .. } => 5,
+                What::Returned { .. } => 6,
+                What::Delivered => 7,
+                What::Score(_) => 8,
+                What::Counted { .. } => 9,
+            },
+            seq: self.seq,
+            time: self.time,
+            position: self.position,
+            event: self.event,
+        }
+    }
+}

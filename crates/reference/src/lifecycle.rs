@@ -1,0 +1,4 @@
+//! The funnel, read naively.
+
+pub mod calendar;
+pub mod stage;
