@@ -34,7 +34,6 @@ pub(crate) struct Broker {
     pub coordinator: Arc<Coordinator>,
     pub producer_ids: ProducerIds,
     pub request_memory: Arc<Semaphore>,
-    pub response_memory: Arc<Semaphore>,
     pub stop: CancellationToken,
     /// What was written since it was last synced.
     dirty: mpsc::UnboundedSender<Dirty>,
@@ -68,7 +67,6 @@ impl Broker {
             coordinator: Arc::new(coordinator),
             producer_ids,
             request_memory: Arc::new(Semaphore::new(config.limits.request_memory)),
-            response_memory: Arc::new(Semaphore::new(config.limits.response_memory)),
             stop,
             dirty,
             offsets_dirty: AtomicBool::new(false),
@@ -200,15 +198,9 @@ impl Broker {
 
 fn check_limits(config: &Config) -> Result<(), Error> {
     let l = &config.limits;
-    if l.max_request_bytes > l.request_memory || l.max_fetch_bytes > l.response_memory {
+    if l.max_request_bytes > l.request_memory || l.request_memory > u32::MAX as usize {
         return Err(Error::Limits(
-            "request_memory must hold max_request_bytes, and response_memory max_fetch_bytes"
-                .to_owned(),
-        ));
-    }
-    if l.request_memory > u32::MAX as usize || l.response_memory > u32::MAX as usize {
-        return Err(Error::Limits(
-            "request_memory and response_memory must be below 4 GiB".to_owned(),
+            "request_memory must hold max_request_bytes and be below 4 GiB".to_owned(),
         ));
     }
     if l.max_connections == 0 || l.max_in_flight == 0 || config.threads == 0 {

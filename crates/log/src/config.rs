@@ -42,8 +42,6 @@ pub struct Limits {
     pub max_in_flight: usize,
     /// Memory for requests being read and handled, over all connections.
     pub request_memory: usize,
-    /// Memory for records on their way to consumers, over all connections.
-    pub response_memory: usize,
     /// Records in one answer to a fetch.
     pub max_fetch_bytes: usize,
     /// A request must be complete, and an answer be taken, in this time.
@@ -81,7 +79,6 @@ impl Default for Limits {
             max_request_bytes: 32 * 1024 * 1024,
             max_in_flight: 16,
             request_memory: 128 * 1024 * 1024,
-            response_memory: 64 * 1024 * 1024,
             max_fetch_bytes: 4 * 1024 * 1024,
             io_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(600),

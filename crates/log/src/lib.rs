@@ -29,6 +29,8 @@ mod api;
 mod broker;
 mod config;
 mod error;
+#[cfg(test)]
+mod full_disk;
 mod groups;
 mod log;
 mod net;

@@ -6,6 +6,8 @@ mod support;
 const GROUND: support::Ground = support::Ground::Embedded;
 
 use std::io::Write;
+use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use baton_log::{Config, Log};
@@ -19,17 +21,38 @@ use proptest::test_runner::{Config as RunnerConfig, TestRunner};
 use support::raw::{Raw, batch, name};
 use support::*;
 
+/// Panics of the log's own threads, which a client would only see as a closed connection.
+static PANICS: AtomicUsize = AtomicUsize::new(0);
+
+/// A log whose panics are counted.
+async fn open_watched(config: Config) -> Broker {
+    static WATCHED: Once = Once::new();
+    WATCHED.call_once(|| {
+        let tell = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let thread = std::thread::current();
+            if thread.name().is_some_and(|n| n.starts_with("baton-log")) {
+                PANICS.fetch_add(1, Ordering::SeqCst);
+            }
+            tell(panic);
+        }));
+    });
+    Broker::Embedded(Log::open(config).await.unwrap())
+}
+
 fn still_serves(log: &Broker) {
     let mut raw = Raw::connect(log);
     let request = ApiVersionsRequest::default()
         .with_client_software_name(StrBytes::from_static_str("raw"))
         .with_client_software_version(StrBytes::from_static_str("1"));
     assert_eq!(raw.ask(&request, 3).error_code, 0);
+    assert_eq!(PANICS.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]
 async fn random_bytes_do_no_harm() {
-    let running = start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let log = open_watched(Config::new(dir.path())).await;
     let mut runner = TestRunner::new_with_rng(
         RunnerConfig::default(),
         proptest::test_runner::TestRng::deterministic_rng(
@@ -38,18 +61,19 @@ async fn random_bytes_do_no_harm() {
     );
     let bytes = proptest::collection::vec(any::<u8>(), 0..300);
     for _ in 0..300 {
-        let mut raw = Raw::connect(&running.log);
+        let mut raw = Raw::connect(&log);
         let _ = raw
             .socket
             .write_all(&bytes.new_tree(&mut runner).unwrap().current());
     }
-    still_serves(&running.log);
+    still_serves(&log);
 }
 
 #[tokio::test]
 async fn well_framed_nonsense_does_no_harm() {
-    let running = start().await;
-    create(&running.log, "t", 1, &[]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let log = open_watched(Config::new(dir.path())).await;
+    create(&log, "t", 1, &[]).await;
     let mut runner = TestRunner::new_with_rng(
         RunnerConfig::default(),
         proptest::test_runner::TestRng::deterministic_rng(
@@ -69,21 +93,22 @@ async fn well_framed_nonsense_does_no_harm() {
         frame.extend_from_slice(&version.to_be_bytes());
         frame.extend_from_slice(&[0, 0, 0, 1, 0xff, 0xff]);
         frame.extend_from_slice(&body);
-        let mut raw = Raw::connect(&running.log);
+        let mut raw = Raw::connect(&log);
         let _ = raw.socket.write_all(&frame);
     }
-    still_serves(&running.log);
+    still_serves(&log);
 }
 
 #[tokio::test]
 async fn a_request_that_announces_too_much_is_not_waited_for() {
-    let running = start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let log = open_watched(Config::new(dir.path())).await;
     for announced in [i32::MAX, -1, 0, 64 * 1024 * 1024] {
-        let mut raw = Raw::connect(&running.log);
+        let mut raw = Raw::connect(&log);
         raw.socket.write_all(&announced.to_be_bytes()).unwrap();
         assert!(raw.is_closed(), "{announced}");
     }
-    still_serves(&running.log);
+    still_serves(&log);
 }
 
 #[tokio::test]
@@ -91,7 +116,7 @@ async fn a_request_that_never_ends_is_not_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = Config::new(dir.path());
     config.limits.io_timeout = Duration::from_millis(300);
-    let log = Broker::Embedded(Log::open(config).await.unwrap());
+    let log = open_watched(config).await;
     let mut raw = Raw::connect(&log);
     raw.socket.write_all(&[0, 0, 1, 0, 0, 18]).unwrap();
     assert!(raw.is_closed());
@@ -100,8 +125,9 @@ async fn a_request_that_never_ends_is_not_waited_for() {
 
 #[tokio::test]
 async fn a_newer_client_learns_which_versions_there_are() {
-    let running = start().await;
-    let mut raw = Raw::connect(&running.log);
+    let dir = tempfile::tempdir().unwrap();
+    let log = open_watched(Config::new(dir.path())).await;
+    let mut raw = Raw::connect(&log);
     // ApiVersions, version 99; the answer comes in version 0.
     raw.socket
         .write_all(&[0, 0, 0, 10, 0, 18, 0, 99, 0, 0, 0, 77, 0xff, 0xff])
@@ -113,9 +139,10 @@ async fn a_newer_client_learns_which_versions_there_are() {
 
 #[tokio::test]
 async fn asking_a_thousand_times_in_one_request_is_answered_once() {
-    let running = start().await;
-    create(&running.log, "t", 100, &[]).await;
-    let mut raw = Raw::connect(&running.log);
+    let dir = tempfile::tempdir().unwrap();
+    let log = open_watched(Config::new(dir.path())).await;
+    create(&log, "t", 100, &[]).await;
+    let mut raw = Raw::connect(&log);
     let asked = MetadataRequestTopic::default().with_name(Some(name("t")));
     let request = MetadataRequest::default().with_topics(Some(vec![asked; 1000]));
     assert_eq!(raw.ask(&request, 12).topics.len(), 1);
@@ -126,7 +153,7 @@ async fn connections_beyond_the_limit_are_turned_away() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = Config::new(dir.path());
     config.limits.max_connections = 2;
-    let log = Broker::Embedded(Log::open(config).await.unwrap());
+    let log = open_watched(config).await;
     let mut first = Raw::connect(&log);
     let request = ApiVersionsRequest::default();
     first.ask(&request, 0);
@@ -141,7 +168,7 @@ async fn a_reader_that_never_reads_is_dropped() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = Config::new(dir.path());
     config.limits.io_timeout = Duration::from_millis(300);
-    let log = Broker::Embedded(Log::open(config).await.unwrap());
+    let log = open_watched(config).await;
     create(&log, "t", 1, &[]).await;
     let mut raw = Raw::connect(&log);
     let payload = "x".repeat(900_000);

@@ -3,26 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
-use kafka_protocol::messages::fetch_response::{
-    FetchResponse, FetchableTopicResponse, PartitionData,
-};
-use kafka_protocol::messages::{FetchRequest, ResponseKind, TopicName};
+use kafka_protocol::messages::{FetchRequest, FetchResponse, ResponseKind};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Answer, Reply, now};
 use crate::broker::Broker;
 use crate::storage::partition::{Bounds, Partition};
-use crate::storage::read::ReadError;
+use crate::storage::read::{ReadError, Stretch};
 use crate::storage::topic::Topic;
+use crate::wire::fetch::{BY_ID, FetchedPartition, FetchedTopic};
 
 /// Nobody waits longer, whatever the request says.
 const MAX_WAIT: Duration = Duration::from_secs(60);
-/// The first version that names topics by id.
-const BY_ID: i16 = 13;
 
 pub(super) fn fetch(broker: Arc<Broker>, request: FetchRequest, version: i16) -> Answer {
     if request.session_id != 0 {
@@ -71,48 +66,23 @@ async fn wait_and_read(broker: Arc<Broker>, request: FetchRequest, version: i16)
         .into_iter()
         .map(|asked| find(&broker, asked, version))
         .collect();
-    let available = wait_for_records(&wanted, enough, limit, deadline).await;
-    let memory = match available {
-        0 => None,
-        // The semaphore is never closed; without a permit the answer is empty.
-        n => {
-            let permits = u32::try_from(n.min(limit)).unwrap_or(u32::MAX);
-            broker
-                .response_memory
-                .clone()
-                .acquire_many_owned(permits)
-                .await
-                .ok()
-        }
-    };
-    let mut left = if memory.is_some() {
-        available.min(limit)
-    } else {
-        0
-    };
+    wait_for_records(&wanted, enough, limit, deadline).await;
+    let by_id = version >= BY_ID;
+    let mut left = limit;
     let mut empty = true;
-    let mut responses = Vec::with_capacity(wanted.len());
-    for topic in wanted {
-        let by_id = version >= BY_ID;
-        let mut partitions = Vec::with_capacity(topic.partitions.len());
-        for wanted in topic.partitions {
-            partitions.push(read(&wanted, by_id, &mut left, &mut empty));
-        }
-        responses.push(
-            FetchableTopicResponse::default()
-                .with_topic(if by_id {
-                    TopicName::default()
-                } else {
-                    topic.asked.topic
-                })
-                .with_topic_id(topic.asked.topic_id)
-                .with_partitions(partitions),
-        );
-    }
-    Reply {
-        response: ResponseKind::Fetch(FetchResponse::default().with_responses(responses)),
-        memory,
-    }
+    let topics = wanted
+        .into_iter()
+        .map(|topic| FetchedTopic {
+            partitions: topic
+                .partitions
+                .iter()
+                .map(|wanted| fetched(wanted, by_id, &mut left, &mut empty))
+                .collect(),
+            name: topic.asked.topic,
+            id: topic.asked.topic_id,
+        })
+        .collect();
+    Reply::Fetched(topics)
 }
 
 fn find(broker: &Broker, mut asked: FetchTopic, version: i16) -> WantedTopic {
@@ -131,16 +101,10 @@ fn find(broker: &Broker, mut asked: FetchTopic, version: i16) -> WantedTopic {
     WantedTopic { asked, partitions }
 }
 
-/// Waits until there is enough, something is wrong, or time is up. Returns how much there is.
-async fn wait_for_records(
-    wanted: &[WantedTopic],
-    enough: usize,
-    limit: usize,
-    deadline: Instant,
-) -> usize {
-    let (available, ready) = look(wanted, enough, limit);
-    if ready || Instant::now() >= deadline {
-        return available;
+/// Waits until there is enough, something is wrong, or time is up.
+async fn wait_for_records(wanted: &[WantedTopic], enough: usize, limit: usize, deadline: Instant) {
+    if is_ready(wanted, enough, limit) || Instant::now() >= deadline {
+        return;
     }
     let watching = Watching {
         waiter: Arc::new(Notify::new()),
@@ -154,38 +118,34 @@ async fn wait_for_records(
             partition.watch(&watching.waiter);
         }
         // Looked at after watching, so nothing that comes in between is missed.
-        let (available, ready) = look(wanted, enough, limit);
-        if ready {
-            return available;
+        if is_ready(wanted, enough, limit) {
+            return;
         }
         if timeout_at(deadline, watching.waiter.notified())
             .await
             .is_err()
         {
-            return look(wanted, enough, limit).0;
+            return;
         }
     }
 }
 
-/// How much there is to read, and whether the answer should go out now.
-fn look(wanted: &[WantedTopic], enough: usize, limit: usize) -> (usize, bool) {
+/// Whether the answer should go out now.
+fn is_ready(wanted: &[WantedTopic], enough: usize, limit: usize) -> bool {
     let mut available = 0;
-    let mut wrong = false;
     for wanted in wanted.iter().flat_map(|t| &t.partitions) {
-        match &wanted.partition {
-            Some(partition) if !partition.is_closed() => {
-                match partition.available(wanted.asked.fetch_offset, limit) {
-                    Ok(n) => available += n,
-                    Err(_) => wrong = true,
-                }
-            }
-            _ => wrong = true,
+        let Some(partition) = wanted.partition.as_ref().filter(|p| !p.is_closed()) else {
+            return true;
+        };
+        match partition.available(wanted.asked.fetch_offset, limit) {
+            Ok(bytes) => available += bytes,
+            Err(_) => return true,
         }
     }
-    (available.min(limit), wrong || available >= enough)
+    available >= enough
 }
 
-fn read(wanted: &Wanted, by_id: bool, left: &mut usize, empty: &mut bool) -> PartitionData {
+fn fetched(wanted: &Wanted, by_id: bool, left: &mut usize, empty: &mut bool) -> FetchedPartition {
     let index = wanted.asked.partition;
     let Some(partition) = wanted.partition.as_ref().filter(|p| !p.is_closed()) else {
         let error = if by_id {
@@ -193,38 +153,33 @@ fn read(wanted: &Wanted, by_id: bool, left: &mut usize, empty: &mut bool) -> Par
         } else {
             ResponseError::UnknownTopicOrPartition
         };
-        return answer(index, Some(error), None, Bytes::new());
+        return answer(index, Some(error), None, None);
     };
     let max = usize::try_from(wanted.asked.partition_max_bytes)
         .unwrap_or(0)
         .min(*left);
     if max == 0 {
-        return answer(index, None, Some(partition.bounds()), Bytes::new());
+        return answer(index, None, Some(partition.bounds()), None);
     }
-    match partition.read(wanted.asked.fetch_offset, max, *empty) {
-        Ok(fetched) => {
-            *left = left.saturating_sub(fetched.records.len());
-            *empty &= fetched.records.is_empty();
-            answer(index, None, Some(fetched.bounds), fetched.records)
+    match partition.find(wanted.asked.fetch_offset, max, *empty) {
+        Ok(found) => {
+            if let Some(records) = &found.records {
+                *left = left.saturating_sub(records.len);
+                *empty = false;
+            }
+            answer(index, None, Some(found.bounds), found.records)
         }
-        Err(ReadError::OutOfRange(bounds)) => answer(
-            index,
-            Some(ResponseError::OffsetOutOfRange),
-            Some(bounds),
-            Bytes::new(),
-        ),
+        Err(ReadError::OutOfRange(bounds)) => {
+            let error = Some(ResponseError::OffsetOutOfRange);
+            answer(index, error, Some(bounds), None)
+        }
         Err(ReadError::Storage(error)) => {
             tracing::error!(
                 partition = index,
                 error = &error as &dyn std::error::Error,
                 "records not read"
             );
-            answer(
-                index,
-                Some(ResponseError::KafkaStorageError),
-                None,
-                Bytes::new(),
-            )
+            answer(index, Some(ResponseError::KafkaStorageError), None, None)
         }
     }
 }
@@ -233,18 +188,15 @@ fn answer(
     index: i32,
     error: Option<ResponseError>,
     bounds: Option<Bounds>,
-    records: Bytes,
-) -> PartitionData {
-    let bounds = bounds.unwrap_or(Bounds {
-        start: -1,
-        high_watermark: -1,
-    });
-    PartitionData::default()
-        .with_partition_index(index)
-        .with_error_code(error.map_or(0, |e| e.code()))
-        .with_high_watermark(bounds.high_watermark)
-        .with_last_stable_offset(bounds.high_watermark)
-        .with_log_start_offset(bounds.start)
-        .with_aborted_transactions(None)
-        .with_records(Some(records))
+    records: Option<Stretch>,
+) -> FetchedPartition {
+    FetchedPartition {
+        index,
+        error_code: error.map_or(0, |e| e.code()),
+        bounds: bounds.unwrap_or(Bounds {
+            start: -1,
+            high_watermark: -1,
+        }),
+        records,
+    }
 }

@@ -17,10 +17,10 @@ use std::sync::Arc;
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::{RequestKind, ResponseKind};
 use kafka_protocol::protocol::StrBytes;
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::broker::Broker;
 use crate::net::{Head, Request};
+use crate::wire::fetch::FetchedTopic;
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -30,19 +30,10 @@ pub(crate) struct Client {
     pub peer: SocketAddr,
 }
 
-pub(crate) struct Reply {
-    pub response: ResponseKind,
-    /// Memory of records on their way out.
-    pub memory: Option<OwnedSemaphorePermit>,
-}
-
-impl From<ResponseKind> for Reply {
-    fn from(response: ResponseKind) -> Self {
-        Self {
-            response,
-            memory: None,
-        }
-    }
+pub(crate) enum Reply {
+    Message(Box<ResponseKind>),
+    /// Records, which stay in their files until they go out.
+    Fetched(Vec<FetchedTopic>),
 }
 
 pub(crate) enum Answer {
@@ -62,7 +53,9 @@ fn later<F>(work: F) -> Answer
 where
     F: Future<Output = ResponseKind> + Send + 'static,
 {
-    Answer::Later(Box::pin(async move { Reply::from(work.await) }))
+    Answer::Later(Box::pin(
+        async move { Reply::Message(Box::new(work.await)) },
+    ))
 }
 
 pub(crate) fn newer_api_versions() -> Answer {

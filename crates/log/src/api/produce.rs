@@ -9,9 +9,10 @@ use kafka_protocol::messages::produce_response::{
 };
 use kafka_protocol::messages::{
     InitProducerIdRequest, InitProducerIdResponse, ProduceRequest, ProducerId, ResponseKind,
+    TopicName,
 };
 
-use super::{Answer, later, message};
+use super::{Answer, later, message, text};
 use crate::broker::Broker;
 use crate::storage::batch::{BatchError, BatchHeader};
 use crate::storage::now_ms;
@@ -85,7 +86,9 @@ pub(super) async fn produce(broker: Arc<Broker>, request: ProduceRequest) -> Ans
             };
             partitions.push(stored);
         }
-        topics.push((topic_data.name, partitions));
+        // A copy: the name is a slice of the request, and would hold all of it until the answer has gone.
+        let name = TopicName(text(topic_data.name.to_string()));
+        topics.push((name, partitions));
     }
     let answering = async move {
         let mut responses = Vec::with_capacity(topics.len());

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -117,7 +116,7 @@ impl Offsets {
         for change in &changes {
             encode(change, &mut out);
         }
-        if let Err(e) = self.file.write_all_at(&out, self.size) {
+        if let Err(e) = files::write_at(&self.file, &self.path, &out, self.size) {
             self.failed = self.file.set_len(self.size).is_err();
             return Err(fail(&self.path, e));
         }
@@ -128,7 +127,13 @@ impl Offsets {
             self.live = self.live.saturating_add_signed(delta);
         }
         if self.size > REWRITE_FROM && self.size / 256 > self.live * 2 {
-            self.rewrite()?;
+            // The changes stand in the file that there is; that it is long is no reason to refuse them.
+            if let Err(error) = self.rewrite() {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "committed offsets not rewritten; their file goes on growing"
+                );
+            }
         }
         Ok(self.file.clone())
     }
@@ -157,8 +162,15 @@ impl Offsets {
                 );
             }
         }
-        files::replace(&self.path, &out)?;
-        self.file = open_for_write(&self.path)?;
+        let replacement = files::Replacement::write(&self.path, &out)?;
+        let file = replacement.file.try_clone();
+        let file = file.map_err(|e| StorageError::new("open", &self.path, e))?;
+        if let Err(e) = replacement.put_in_place() {
+            // Which of the two files will be found after a restart is not known.
+            self.failed = true;
+            return Err(e);
+        }
+        self.file = Arc::new(file);
         self.size = out.len() as u64;
         Ok(())
     }
@@ -284,10 +296,34 @@ mod tests {
             offsets.write(commit(offset)).unwrap();
         }
         assert!(offsets.size < REWRITE_FROM * 2);
-        offsets.file.write_all_at(b"torn", offsets.size).unwrap();
+        files::write_at(&offsets.file, &offsets.path, b"torn", offsets.size).unwrap();
         drop(offsets);
         let offsets = Offsets::open(dir.path()).unwrap();
         let group = offsets.group("g").unwrap();
         assert_eq!(group[&("t".to_owned(), 0)].offset, 29_999);
+    }
+
+    #[test]
+    fn offsets_that_cannot_be_rewritten_are_still_committed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut offsets = Offsets::open(dir.path()).unwrap();
+        let mut entry = Vec::new();
+        encode(&commit(0)[0], &mut entry);
+        let mut next = 0;
+        while offsets.size + entry.len() as u64 <= REWRITE_FROM {
+            offsets.write(commit(next)).unwrap();
+            next += 1;
+        }
+        // Room for this commit, and not for all that would be written anew.
+        files::full_disk::leave(dir.path(), entry.len());
+        offsets.write(commit(next)).unwrap();
+        offsets.write(commit(next + 1)).unwrap_err();
+        files::full_disk::empty(dir.path());
+        offsets.write(commit(next + 2)).unwrap();
+        assert!(offsets.size < REWRITE_FROM);
+        drop(offsets);
+        let offsets = Offsets::open(dir.path()).unwrap();
+        let group = offsets.group("g").unwrap();
+        assert_eq!(group[&("t".to_owned(), 0)].offset, next + 2);
     }
 }

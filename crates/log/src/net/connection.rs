@@ -9,15 +9,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::timeout;
 
 use super::frame::{self, FrameError, Head, Parsed};
-use crate::api::{self, Answer, Client};
+use super::outgoing::Outgoing;
+use crate::api::{self, Answer, Client, Reply};
 use crate::broker::Broker;
+use crate::wire::fetch::Piece;
 
 /// Requests up to this size are bounded by the number of connections and do not wait for memory,
 /// so that heartbeats go on while large requests queue.
@@ -152,14 +154,15 @@ async fn read_frame(
 }
 
 async fn write_answers(
-    mut socket: OwnedWriteHalf,
+    socket: OwnedWriteHalf,
     mut pending: mpsc::Receiver<Pending>,
     broker: &Broker,
 ) -> Result<(), Closed> {
     let io_timeout = broker.config.limits.io_timeout;
+    let mut outgoing = Outgoing::new(socket);
     while let Some(next) = pending.recv().await {
         let reply = match next.answer {
-            Answer::Now(response) => api::Reply::from(*response),
+            Answer::Now(response) => Reply::Message(response),
             Answer::Later(work) => work.await,
             Answer::Nothing | Answer::Close => continue,
         };
@@ -167,14 +170,15 @@ async fn write_answers(
             // What closed partitions answer now would be taken for the truth.
             return Err(Closed::Stopping);
         }
-        let bytes = frame::encode(&next.head, &reply.response)?;
-        // The records are in `bytes` now; the permit still stands for them.
-        let permit = reply.memory;
-        drop(reply.response);
-        timeout(io_timeout, socket.write_all(&bytes))
+        let pieces = match reply {
+            Reply::Message(response) => {
+                vec![Piece::Bytes(frame::encode(&next.head, &response)?.freeze())]
+            }
+            Reply::Fetched(topics) => frame::encode_fetched(&next.head, topics)?,
+        };
+        timeout(io_timeout, outgoing.send(pieces))
             .await
             .map_err(|_| Closed::SlowReader)??;
-        drop(permit);
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use kafka_protocol::messages::{ApiKey, RequestKind, ResponseHeader, ResponseKind};
 use kafka_protocol::protocol::Encodable;
 
+use crate::wire::fetch::{self, FetchedTopic, Piece};
 use crate::wire::shape;
 use crate::wire::versions::{self, Api};
 
@@ -120,4 +121,13 @@ pub(crate) fn encode(head: &Head, response: &ResponseKind) -> Result<BytesMut, F
     let len = i32::try_from(out.len() - 4).map_err(|e| fail(&e))?;
     out[..4].copy_from_slice(&len.to_be_bytes());
     Ok(out)
+}
+
+/// The answer to a fetch, around the records in their files.
+pub(crate) fn encode_fetched(
+    head: &Head,
+    topics: Vec<FetchedTopic>,
+) -> Result<Vec<Piece>, FrameError> {
+    fetch::encode(head.correlation_id, topics, head.version)
+        .ok_or_else(|| FrameError::Encode("it is longer than an answer can be".to_owned()))
 }

@@ -2,6 +2,7 @@
 
 mod connection;
 mod frame;
+mod outgoing;
 
 pub(crate) use frame::{Head, Request};
 

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{BufWriter, Write};
+use std::io;
+use std::path::Path;
 use std::sync::PoisonError;
 
 use super::batch::{self, BatchHeader, HEADER_LEN};
@@ -29,19 +30,21 @@ impl Partition {
     pub(crate) fn clean(&self, now_ms: i64) -> Result<Cleaned, StorageError> {
         let _turn = self.cleaning.lock().unwrap_or_else(PoisonError::into_inner);
         let config = self.config();
-        {
-            let mut log = self.lock();
-            if log.closed || log.failed {
-                return Ok(Cleaned::default());
-            }
-            if is_old(&log, &config, now_ms) {
-                self.roll(&mut log)?;
-            }
+        let mut log = self.lock();
+        if log.closed || log.failed {
+            return Ok(Cleaned::default());
         }
+        // Whatever cannot be written because the disk is full, what is too old goes and makes room.
+        let mut written = Ok(());
+        if is_old(&log, &config, now_ms) {
+            written = self.roll(&mut log);
+        }
+        drop(log);
         let mut cleaned = Cleaned::default();
         if config.delete {
             cleaned.segments_deleted = self.retain(&config, now_ms)?;
         }
+        written?;
         if config.compact {
             cleaned.records_removed = self.compact(&config, now_ms)?;
         }
@@ -68,19 +71,18 @@ impl Partition {
             size -= segment.size;
             gone += 1;
         }
-        if gone == 0 {
-            return Ok(0);
-        }
+        let mut written = Ok(());
         if gone == log.segments.len() {
-            self.roll(&mut log)?;
+            // The last one goes once there is another to go on with.
+            written = self.roll(&mut log);
+            gone -= usize::from(written.is_err());
         }
+        // Oldest first, and nothing is written: where the log starts follows from what is left.
         if let Some(first_kept) = log.segments.get(gone) {
-            let start = first_kept.base_offset.max(log.start_offset);
-            // Written first: after a crash in between, the records stay gone.
-            self.write_start(start)?;
-            log.start_offset = start;
+            log.start_offset = first_kept.base_offset.max(log.start_offset);
         }
         self.drop_segments_below_start(&mut log)?;
+        written?;
         Ok(gone)
     }
 
@@ -189,7 +191,27 @@ impl Partition {
         tombstones_before: i64,
     ) -> Result<u64, StorageError> {
         let target = self.dir.join(format!("{base_offset:020}.cleaned"));
-        let fail = |e| StorageError::new("write", &target, e);
+        let removed = self.write_cleaned(&target, place, newest, hasher, tombstones_before);
+        match removed {
+            Ok(removed) if removed > 0 => self.put_in_place(base_offset, &target, removed),
+            // Of no use, and perhaps the disk is full.
+            _ => {
+                files::remove_if_there(&target)?;
+                removed
+            }
+        }
+    }
+
+    /// Writes what is left of a segment to a file of its own. Returns how many records went.
+    fn write_cleaned(
+        &self,
+        target: &Path,
+        place: &Place,
+        newest: &HashMap<u64, i64>,
+        hasher: &RandomState,
+        tombstones_before: i64,
+    ) -> Result<u64, StorageError> {
+        let fail = |e| StorageError::new("write", target, e);
         // A record without a value may go once everybody had time to see it; what counts is when
         // its segment was written, which the file's own time tells.
         let written = place
@@ -201,7 +223,7 @@ impl Partition {
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX));
         let drop_tombstones = written_ms < tombstones_before;
-        let mut out = BufWriter::new(File::create(&target).map_err(fail)?);
+        let mut out = Cleaning::create(target).map_err(fail)?;
         let mut removed = 0u64;
         let mut problem = None;
         scan_batches(place, &mut |header, bytes| {
@@ -216,10 +238,10 @@ impl Partition {
                 !(superseded || drop_tombstones && record.value.is_none())
             });
             let written = match &kept {
-                Kept::All => out.write_all(bytes),
+                Kept::All => out.write(bytes),
                 Kept::Some(batch, gone) => {
                     removed += gone;
-                    out.write_all(batch)
+                    out.write(batch)
                 }
                 Kept::None(gone) => {
                     removed += gone;
@@ -231,17 +253,23 @@ impl Partition {
         })
         .map_err(|e| StorageError::new("read", &self.dir, e))?;
         if let Some(e) = problem {
-            files::remove_if_there(&target)?;
             return Err(fail(e));
         }
-        if removed == 0 {
-            files::remove_if_there(&target)?;
-            return Ok(0);
+        if removed > 0 {
+            out.flush().map_err(fail)?;
+            out.file.set_modified(written).map_err(fail)?;
+            out.file.sync_all().map_err(fail)?;
         }
-        let file = out.into_inner().map_err(|e| fail(e.into_error()))?;
-        file.set_modified(written).map_err(fail)?;
-        file.sync_all().map_err(fail)?;
-        drop(file);
+        Ok(removed)
+    }
+
+    /// Puts a cleaned segment in the old one's place.
+    fn put_in_place(
+        &self,
+        base_offset: i64,
+        cleaned: &Path,
+        removed: u64,
+    ) -> Result<u64, StorageError> {
         let mut log = self.lock();
         if log.closed {
             // The folder may already belong to another.
@@ -253,13 +281,13 @@ impl Partition {
             .position(|s| s.base_offset == base_offset)
         else {
             // Retention was faster.
-            return files::remove_if_there(&target).map(|()| 0);
+            return files::remove_if_there(cleaned).map(|()| 0);
         };
         let next_base = log.segments.get(at + 1).map_or(i64::MAX, |s| s.base_offset);
         if let Some(segment) = log.segments.get_mut(at) {
             let path = segment.path().to_owned();
             files::remove_if_there(&path.with_extension("index"))?;
-            fs::rename(&target, &path).map_err(fail)?;
+            fs::rename(cleaned, &path).map_err(|e| StorageError::new("write", &path, e))?;
             files::sync_dir(&self.dir)?;
             *segment = Segment::open_closed(&self.dir, base_offset, next_base)?.0;
             if segment.size == 0 {
@@ -268,6 +296,43 @@ impl Partition {
             }
         }
         Ok(removed)
+    }
+}
+
+/// A segment being written anew.
+struct Cleaning<'a> {
+    file: File,
+    path: &'a Path,
+    written: u64,
+    waiting: Vec<u8>,
+}
+
+impl<'a> Cleaning<'a> {
+    /// Bytes written at a time.
+    const CHUNK: usize = 256 * 1024;
+
+    fn create(path: &'a Path) -> io::Result<Self> {
+        Ok(Self {
+            file: File::create(path)?,
+            path,
+            written: 0,
+            waiting: Vec::new(),
+        })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.waiting.extend_from_slice(bytes);
+        if self.waiting.len() < Self::CHUNK {
+            return Ok(());
+        }
+        self.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        files::write_at(&self.file, self.path, &self.waiting, self.written)?;
+        self.written += self.waiting.len() as u64;
+        self.waiting.clear();
+        Ok(())
     }
 }
 

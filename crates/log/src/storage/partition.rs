@@ -12,8 +12,8 @@ use super::segment::Segment;
 use super::topic::TopicConfig;
 use super::{StorageError, files};
 
-/// Batches up to this size are copied to be written in one call; larger ones take two.
-const COPY_LIMIT: usize = 64 * 1024;
+/// Batches up to this size are copied to be written in one call; with larger ones the copy costs more than a second call.
+const COPY_LIMIT: usize = 8 * 1024;
 const START_FILE: &str = "start-offset";
 
 /// When what was written is made durable.
@@ -47,6 +47,8 @@ pub(super) struct PartitionLog {
     pub start_offset: i64,
     /// Everything below is durable.
     pub synced: i64,
+    /// Bytes of the last segment that are durable.
+    pub synced_size: u64,
     pub producers: Producers,
     /// When the last segment got its first batch.
     pub segment_since: Option<i64>,
@@ -138,6 +140,7 @@ impl Partition {
             file.sync_data()
                 .map_err(|e| StorageError::new("sync", dir, e))?;
         }
+        let synced_size = segments.last().map_or(0, |s| s.size);
         let segment_since = segments
             .last()
             .filter(|s| s.size > 0)
@@ -150,6 +153,7 @@ impl Partition {
                 segments,
                 start_offset,
                 synced: next,
+                synced_size,
                 producers,
                 segment_since,
                 failed: false,
@@ -279,10 +283,13 @@ impl Partition {
     /// Closes the last segment and begins another. After a failure the old one is still in use.
     pub(super) fn roll(&self, log: &mut PartitionLog) -> Result<(), StorageError> {
         let next = log.next_offset();
-        if let Some(Err(e)) = log.segments.last().map(Segment::sync) {
-            // Whether the old segment is durable is unknown now; nothing more may be promised.
-            log.failed = true;
-            return Err(e);
+        if let Some(old) = log.segments.last() {
+            if let Err(e) = old.sync() {
+                // Whether the old segment is durable is unknown now; nothing more may be promised.
+                log.failed = true;
+                return Err(e);
+            }
+            log.synced_size = old.size;
         }
         log.synced = next;
         files::replace(
@@ -294,6 +301,7 @@ impl Partition {
             old.retire();
         }
         log.segments.push(fresh);
+        log.synced_size = 0;
         log.segment_since = None;
         Ok(())
     }
@@ -320,7 +328,7 @@ impl Partition {
     /// Makes durable what has been written so far.
     pub(crate) fn sync_now(&self) -> Result<(), AppendError> {
         self.dirty.store(false, Ordering::Release);
-        let (file, path, next) = {
+        let (file, path, next, size) = {
             let log = self.lock();
             if log.failed {
                 return Err(AppendError::Failed);
@@ -330,7 +338,9 @@ impl Partition {
                 return Ok(());
             };
             match segment.active_file() {
-                Some(file) if log.synced < next => (file, segment.path().to_owned(), next),
+                Some(file) if log.synced < next => {
+                    (file, segment.path().to_owned(), next, segment.size)
+                }
                 _ => return Ok(()),
             }
         };
@@ -338,7 +348,11 @@ impl Partition {
         let mut log = self.lock();
         match done {
             Ok(()) => {
-                log.synced = log.synced.max(next);
+                // A segment begun meanwhile has synced this one, and more.
+                if next > log.synced {
+                    log.synced = next;
+                    log.synced_size = size;
+                }
                 drop(log);
                 if self.durability == Durability::Always {
                     self.wake();
@@ -364,6 +378,16 @@ impl Partition {
                 Durability::Always => log.synced,
                 Durability::Later => log.next_offset(),
             },
+        }
+    }
+
+    /// Bytes of a segment that a consumer may see.
+    pub(super) fn visible_size(&self, log: &PartitionLog, segment: usize) -> u64 {
+        let last = segment + 1 == log.segments.len();
+        match log.segments.get(segment) {
+            Some(_) if last && self.durability == Durability::Always => log.synced_size,
+            Some(segment) => segment.size,
+            None => 0,
         }
     }
 

@@ -1,21 +1,32 @@
 //! Reading a partition: by offset for consumers, by time for seeking.
 
+use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
-
-use bytes::{Bytes, BytesMut};
+use std::sync::Arc;
 
 use super::batch::{BatchHeader, HEADER_LEN};
 use super::partition::{Bounds, Partition};
 use super::records::{Records, payload};
-use super::segment::{INDEX_INTERVAL, MAX_BATCH, Place};
+use super::segment::{MAX_BATCH, Place};
 use super::{StorageError, records};
 
 /// Bytes read at a time when looking for a timestamp.
 const SEEK_CHUNK: usize = 64 * 1024;
 
+/// Whole batches, as they stand one after the other in a file.
+#[derive(Debug, Clone)]
+pub(crate) struct Stretch {
+    pub file: Arc<File>,
+    pub position: u64,
+    pub len: usize,
+}
+
+/// Where records were found.
 #[derive(Debug)]
-pub(crate) struct Fetched {
-    pub records: Bytes,
+pub(crate) struct Found {
+    /// `None` when there are none yet, or when none fit.
+    pub records: Option<Stretch>,
     pub bounds: Bounds,
 }
 
@@ -50,10 +61,10 @@ impl Partition {
             .partition_point(|s| s.base_offset <= offset)
             .saturating_sub(1);
         let mut bytes = 0u64;
-        for segment in log.segments.iter().skip(index) {
+        for (at, segment) in log.segments.iter().enumerate().skip(index) {
             if segment.next_offset > offset {
                 let before = segment.approximate_position(offset);
-                bytes += segment.size.saturating_sub(before);
+                bytes += self.visible_size(&log, at).saturating_sub(before);
             }
             if bytes >= at_most as u64 {
                 return Ok(at_most);
@@ -62,59 +73,50 @@ impl Partition {
         Ok(usize::try_from(bytes.max(1)).unwrap_or(at_most))
     }
 
-    /// Whole batches from the one that holds `offset`, up to `max_bytes`. When `at_least_one`,
-    /// the first batch is returned even if it is larger.
-    pub(crate) fn read(
+    /// Finds whole batches from the one that holds `offset`, up to `max_bytes`. When `at_least_one`, the first batch
+    /// counts even if it is larger. Only headers are read.
+    pub(crate) fn find(
         &self,
         offset: i64,
         max_bytes: usize,
         at_least_one: bool,
-    ) -> Result<Fetched, ReadError> {
+    ) -> Result<Found, ReadError> {
         let mut skip_below = i64::MIN;
         loop {
-            let (place, next_base, bounds) = {
-                let log = self.lock();
-                let bounds = self.bounds_of(&log);
-                if offset < bounds.start || offset > bounds.high_watermark {
-                    return Err(ReadError::OutOfRange(bounds));
+            let log = self.lock();
+            let bounds = self.bounds_of(&log);
+            if offset < bounds.start || offset > bounds.high_watermark {
+                return Err(ReadError::OutOfRange(bounds));
+            }
+            let from = offset.max(skip_below);
+            let index = log
+                .segments
+                .partition_point(|s| s.base_offset <= from)
+                .saturating_sub(1);
+            let segment = match log.segments.get(index) {
+                Some(segment) if offset < bounds.high_watermark => segment,
+                _ => {
+                    let records = None;
+                    return Ok(Found { records, bounds });
                 }
-                let from = offset.max(skip_below);
-                let index = log
-                    .segments
-                    .partition_point(|s| s.base_offset <= from)
-                    .saturating_sub(1);
-                let place = match log.segments.get(index) {
-                    Some(s) if offset < bounds.high_watermark => {
-                        Some(s.place(offset.max(s.base_offset))?)
-                    }
-                    _ => None,
-                };
-                let next_base = log.segments.get(index + 1).map(|s| s.base_offset);
-                (place, next_base, bounds)
             };
-            let Some(place) = place else {
-                return Ok(Fetched {
-                    records: Bytes::new(),
-                    bounds,
-                });
-            };
-            let found = read_batches(
-                &place,
-                offset,
-                bounds.high_watermark,
-                max_bytes,
-                at_least_one,
-            )
-            .map_err(|e| StorageError::new("read", &self.dir, e))?;
+            let mut place = segment.place(offset.max(segment.base_offset))?;
+            place.size = self.visible_size(&log, index);
+            let boundary = segment.known_boundary(place.position + max_bytes as u64);
+            let next_base = log.segments.get(index + 1).map(|s| s.base_offset);
+            drop(log);
+            let found = find_batches(&place, offset, boundary, max_bytes, at_least_one)
+                .map_err(|e| StorageError::new("read", &self.dir, e))?;
             match (found, next_base) {
-                (Some(records), _) => return Ok(Fetched { records, bounds }),
+                (Some(records), _) => {
+                    let records = Some(records).filter(|r| r.len > 0);
+                    return Ok(Found { records, bounds });
+                }
                 // Compaction left nothing here at or after the offset.
                 (None, Some(next)) => skip_below = next,
                 (None, None) => {
-                    return Ok(Fetched {
-                        records: Bytes::new(),
-                        bounds,
-                    });
+                    let records = None;
+                    return Ok(Found { records, bounds });
                 }
             }
         }
@@ -198,74 +200,85 @@ fn first_in_batch(
     None
 }
 
-/// `None` when no batch in the file reaches `offset`.
-fn read_batches(
+/// `None` when no batch in the file reaches `offset`. `boundary` is where a batch is known to begin, at most
+/// `max_bytes` after the place; it saves reading the headers before it.
+fn find_batches(
     place: &Place,
     offset: i64,
-    high_watermark: i64,
+    boundary: u64,
     max_bytes: usize,
     at_least_one: bool,
-) -> std::io::Result<Option<Bytes>> {
-    let mut position = place.position;
-    loop {
-        let left = usize::try_from(place.size.saturating_sub(position)).unwrap_or(usize::MAX);
-        if left < HEADER_LEN {
+) -> io::Result<Option<Stretch>> {
+    let mut headers = Headers::new(place);
+    let mut start = place.position;
+    let first = loop {
+        match headers.at(start)? {
+            None => return Ok(None),
+            Some(header) if header.last_offset() < offset => start += header.len as u64,
+            Some(header) => break header,
+        }
+    };
+    let stretch = |end: u64| Stretch {
+        file: place.file.clone(),
+        position: start,
+        // At most `max_bytes`, or one batch.
+        len: usize::try_from(end - start).unwrap_or(0),
+    };
+    let limit = start + max_bytes as u64;
+    if place.size <= limit {
+        return Ok(Some(stretch(place.size)));
+    }
+    if first.len > max_bytes {
+        let end = start + if at_least_one { first.len as u64 } else { 0 };
+        return Ok(Some(stretch(end)));
+    }
+    let mut end = boundary.max(start + first.len as u64);
+    while let Some(header) = headers.at(end)? {
+        let next = end + header.len as u64;
+        if next > limit {
+            break;
+        }
+        end = next;
+    }
+    Ok(Some(stretch(end)))
+}
+
+/// Reads the headers of batches, several at a time where they stand close together.
+struct Headers<'a> {
+    place: &'a Place,
+    chunk: [u8; 4096],
+    /// The part of the file that `chunk` holds.
+    held: std::ops::Range<u64>,
+}
+
+impl<'a> Headers<'a> {
+    fn new(place: &'a Place) -> Self {
+        Self {
+            place,
+            chunk: [0; 4096],
+            held: 0..0,
+        }
+    }
+
+    /// The header of the batch that begins at `position`; `None` at the end.
+    fn at(&mut self, position: u64) -> io::Result<Option<BatchHeader>> {
+        let end = position + HEADER_LEN as u64;
+        if end > self.place.size {
             return Ok(None);
         }
-        let want = max_bytes
-            .saturating_add(INDEX_INTERVAL as usize)
-            .max(HEADER_LEN)
-            .min(left);
-        let mut chunk = BytesMut::zeroed(want);
-        place.file.read_exact_at(&mut chunk, position)?;
-        let mut at = 0;
-        // Batches before the one asked for.
-        let first = loop {
-            match BatchHeader::parse(&chunk[at..]) {
-                Ok(header) if header.len > MAX_BATCH => return Ok(Some(Bytes::new())),
-                Ok(header) if header.last_offset() < offset => {
-                    at += header.len;
-                    if at >= chunk.len() {
-                        break None;
-                    }
-                }
-                Ok(header) => break Some(header),
-                Err(_) => break None,
-            }
-        };
-        let Some(first) = first else {
-            if at == 0 {
-                // Not even one header could be read: nothing more is valid here.
-                return Ok(Some(Bytes::new()));
-            }
-            position += at as u64;
-            continue;
-        };
-        if first.base_offset >= high_watermark {
-            return Ok(Some(Bytes::new()));
+        if position < self.held.start || end > self.held.end {
+            let until = self.place.size.min(position + self.chunk.len() as u64);
+            let len = usize::try_from(until - position).unwrap_or(0);
+            let chunk = self.chunk.get_mut(..len).unwrap_or_default();
+            self.place.file.read_exact_at(chunk, position)?;
+            self.held = position..until;
         }
-        if first.len > chunk.len() - at {
-            if first.len > max_bytes && !at_least_one {
-                return Ok(Some(Bytes::new()));
-            }
-            let mut whole = BytesMut::zeroed(first.len);
-            place.file.read_exact_at(&mut whole, position + at as u64)?;
-            return Ok(Some(whole.freeze()));
-        }
-        if first.len > max_bytes && !at_least_one {
-            return Ok(Some(Bytes::new()));
-        }
-        let mut end = at + first.len;
-        while let Ok(header) = BatchHeader::parse(&chunk[end..]) {
-            if header.len > chunk.len() - end
-                || end + header.len - at > max_bytes
-                || header.base_offset >= high_watermark
-            {
-                break;
-            }
-            end += header.len;
-        }
-        return Ok(Some(chunk.freeze().slice(at..end)));
+        let from = usize::try_from(position - self.held.start).unwrap_or(0);
+        let bytes = self.chunk.get(from..).unwrap_or_default();
+        // What is read here was checked when it was written or found again.
+        BatchHeader::parse(bytes)
+            .map(Some)
+            .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
     }
 }
 

@@ -121,7 +121,7 @@ impl Segment {
         segment.next_offset = segment.next_offset.min(next_base);
         let damaged = on_disk - segment.size;
         if damaged == 0 {
-            segment.write_index()?;
+            segment.keep_index();
         }
         Ok((segment, damaged))
     }
@@ -243,7 +243,7 @@ impl Segment {
             if part.is_empty() {
                 continue;
             }
-            if let Err(e) = faults::write_all_at(file, part, position) {
+            if let Err(e) = files::write_at(file, &self.path, part, position) {
                 let restored = file.set_len(self.size).is_ok();
                 return Err(AppendFailed {
                     cause: StorageError::new("append to", &self.path, e),
@@ -271,6 +271,17 @@ impl Segment {
         let after = self
             .index
             .partition_point(|e| i64::from(e.relative_offset) <= relative);
+        after
+            .checked_sub(1)
+            .and_then(|i| self.index.get(i))
+            .map_or(0, |e| u64::from(e.position))
+    }
+
+    /// The last place up to `limit` where a batch is known to begin.
+    pub(crate) fn known_boundary(&self, limit: u64) -> u64 {
+        let after = self
+            .index
+            .partition_point(|e| u64::from(e.position) <= limit);
         after
             .checked_sub(1)
             .and_then(|i| self.index.get(i))
@@ -320,9 +331,14 @@ impl Segment {
         }
     }
 
-    /// Ends writing. The index file only saves time at the next start, so it may be missing.
+    /// Ends writing.
     pub(crate) fn retire(&mut self) {
         self.file = None;
+        self.keep_index();
+    }
+
+    /// Writes the index file. It only saves time at the next start, so it may be missing.
+    fn keep_index(&self) {
         if let Err(error) = self.write_index() {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -403,32 +419,4 @@ pub(crate) struct AppendFailed {
     pub cause: StorageError,
     /// Whether the file was put back to what it was before.
     pub restored: bool,
-}
-
-/// The one place where tests make the disk full.
-mod faults {
-    use super::*;
-
-    #[cfg(not(test))]
-    pub(super) fn write_all_at(file: &File, bytes: &[u8], position: u64) -> io::Result<()> {
-        file.write_all_at(bytes, position)
-    }
-
-    #[cfg(test)]
-    pub(super) fn write_all_at(file: &File, bytes: &[u8], position: u64) -> io::Result<()> {
-        let room = super::DISK_ROOM.with(std::cell::Cell::get);
-        if (bytes.len() as u64) > room {
-            // What fits is written, as a real disk would.
-            file.write_all_at(&bytes[..room as usize], position)?;
-            return Err(io::Error::from(io::ErrorKind::StorageFull));
-        }
-        super::DISK_ROOM.with(|r| r.set(room - bytes.len() as u64));
-        file.write_all_at(bytes, position)
-    }
-}
-
-#[cfg(test)]
-thread_local! {
-    /// Bytes that this thread may still write before its disk is full.
-    pub(crate) static DISK_ROOM: std::cell::Cell<u64> = const { std::cell::Cell::new(u64::MAX) };
 }
