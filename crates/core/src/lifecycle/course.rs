@@ -22,6 +22,7 @@ pub struct Course {
     /// In the order in which they started, under their ids.
     pub clocks: Vec<Clock>,
     pub nudges: Vec<Nudge>,
+    pub outcomes: Vec<Outcome>,
     pub objections: Vec<Objection>,
     /// The next instant at which time alone may move the person, or a fact of the future takes its place.
     pub next: Option<Millis>,
@@ -86,6 +87,28 @@ pub struct Closing {
     pub track: Option<Name>,
     /// Deals that were open: their owners are asked to close or keep them.
     pub open_deals: Vec<EntityId>,
+    pub attribution: Attribution,
+}
+
+/// The campaigns or sources that an episode owes itself to.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Attribution {
+    /// The first of the person at all.
+    pub first: Option<CompactString>,
+    /// The last before the episode began.
+    pub qualifying: Option<CompactString>,
+    /// The last so far.
+    pub last: Option<CompactString>,
+}
+
+/// How a deal ended, for whoever brought it about.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Outcome {
+    pub at: Millis,
+    pub deal: EntityId,
+    pub won: bool,
+    pub reason: Option<Name>,
+    pub attribution: Attribution,
 }
 
 /// What tells one closing of a person from another: all of L9's key but person and attempt.
@@ -135,6 +158,9 @@ pub struct Handoff {
     pub version: CompactString,
     pub trigger: Trigger,
     pub score: Decimal,
+    /// When the last episode ended: whoever had the person then gets it back, if that is not long ago.
+    pub last_closed: Option<Millis>,
+    pub attribution: Attribution,
     /// The last engagements of each category, oldest first.
     pub engagements: BTreeMap<Name, Vec<Engagement>>,
 }
@@ -184,6 +210,7 @@ pub struct Nudge {
     pub at: Millis,
     pub stage: Name,
     pub action: Name,
+    pub mode: Mode,
 }
 
 /// A fact or an alarm that moved nobody, and why.

@@ -29,8 +29,11 @@ pub struct Fact {
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum What {
-    /// The person, or its account, was suppressed, or that was lifted.
-    Suppressed(bool),
+    /// The person, or its account, was suppressed, or that was lifted. Lifting one leaves the other.
+    Suppressed {
+        whose: Suppression,
+        on: bool,
+    },
     /// The golden value, from then on, of a field that some condition reads.
     Field {
         field: Name,
@@ -74,8 +77,17 @@ pub struct Act {
     pub actor: Actor,
     /// Under what the handoff package tells it.
     pub category: Name,
-    /// The page, form or campaign it was about.
+    /// The page, form or document it was about.
     pub content: Option<CompactString>,
+    /// The campaign or source that it came by.
+    pub campaign: Option<CompactString>,
+}
+
+/// On whose account nothing is sent to a person.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum Suppression {
+    Person,
+    Account,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -104,7 +116,9 @@ pub enum Standing {
         /// The end of the day on which it is to close.
         closing: Option<Millis>,
     },
-    Won,
+    Won {
+        reason: Option<Name>,
+    },
     Lost {
         reason: Option<Name>,
     },
@@ -130,7 +144,7 @@ impl Fact {
         Place {
             instant: self.effective.unwrap_or(self.time).floor(quantum),
             rank: match self.what {
-                What::Suppressed(_) => 0,
+                What::Suppressed { .. } => 0,
                 What::Field { .. } => 1,
                 What::Act(_) => 2,
                 What::Claim { .. } => 3,

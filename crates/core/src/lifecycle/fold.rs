@@ -1,17 +1,19 @@
 //! The stage machine: one fold over a person's facts, in the order of their times.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    alarm::Alarm,
     clocks::Running,
-    course::{Course, Engagement, Guards, Objection, Purpose, Trigger, Why},
-    fact::{Act, Actor, Fact, Standing, What},
-    predicate::{Predicate, View},
-    rules::{Baseline, Editions, FunnelRules, Mode, Phase, Signal},
+    course::{Attribution, Course, Engagement, Guards, Objection, Purpose, Trigger, Why},
+    fact::{Act, Actor, Fact, Standing, Suppression, What},
+    predicate::View,
+    rules::{Baseline, Editions, FunnelRules, Phase, Signal},
 };
 use crate::{
     id::{EntityId, EventId},
@@ -39,7 +41,7 @@ pub struct Whereabouts {
     pub(super) nudged: Option<Millis>,
     pub(super) stalled: Option<Millis>,
     pub(super) aged: Option<Millis>,
-    pub suppressed: bool,
+    pub suppressions: BTreeSet<Suppression>,
     pub fields: Sorted<Name, Value>,
     pub score: Decimal,
     pub episode: Option<Episode>,
@@ -62,6 +64,7 @@ pub struct Whereabouts {
     pub clocks: BTreeMap<Name, Running>,
     /// The last engagements by category, for the handoff.
     pub recent: BTreeMap<Name, Vec<Engagement>>,
+    pub attribution: Attribution,
 }
 
 /// One trip towards sales.
@@ -102,7 +105,7 @@ impl Whereabouts {
             nudged: None,
             stalled: None,
             aged: None,
-            suppressed: false,
+            suppressions: BTreeSet::new(),
             fields: Sorted::new(),
             score: Decimal::ZERO,
             episode: None,
@@ -118,16 +121,17 @@ impl Whereabouts {
             recycles: Vec::new(),
             clocks: BTreeMap::new(),
             recent: BTreeMap::new(),
+            attribution: Attribution::default(),
         }
     }
 
     #[must_use]
-    pub const fn view(&self) -> View<'_> {
+    pub fn view(&self) -> View<'_> {
         View {
             fields: &self.fields,
             stage: self.stage,
             since: self.since,
-            suppressed: self.suppressed,
+            suppressed: !self.suppressions.is_empty(),
             now: self.now,
         }
     }
@@ -231,7 +235,12 @@ impl<'e> Fold<'e> {
         }
         self.trigger = Trigger::Fact(fact.event);
         match &fact.what {
-            What::Suppressed(on) => self.w.suppressed = *on,
+            What::Suppressed { whose, on: true } => {
+                self.w.suppressions.insert(*whose);
+            }
+            What::Suppressed { whose, on: false } => {
+                self.w.suppressions.remove(whose);
+            }
             What::Field { field, value } => {
                 self.w.fields.insert(*field, value.clone());
             }
@@ -275,6 +284,11 @@ impl<'e> Fold<'e> {
             recent.push(engagement);
             let surplus = recent.len().saturating_sub(self.rules.ready.told);
             recent.drain(..surplus);
+        }
+        if let Some(campaign) = &act.campaign {
+            let attribution = &mut self.w.attribution;
+            attribution.first.get_or_insert_with(|| campaign.clone());
+            attribution.last = Some(campaign.clone());
         }
         let is_new = self.w.line.is_none_or(|line| happened > line.at);
         if is_new && self.rules.ready.engagement.include(act.kind, act.actor) {
@@ -356,7 +370,7 @@ impl<'e> Fold<'e> {
         let view = self.w.view();
         triggered
             && afresh
-            && !self.w.suppressed
+            && !view.suppressed
             && ready.fit.holds(&view)
             && ready.consent.holds(&view)
     }
@@ -381,7 +395,7 @@ impl<'e> Fold<'e> {
             earned: self.earned(),
             fit: self.rules.ready.fit.holds(&view),
             consent: self.rules.ready.consent.holds(&view),
-            suppressed: self.w.suppressed,
+            suppressed: view.suppressed,
             cooling_until: self.w.cooling,
             engaged: self.w.engaged,
             accelerated: self.w.accelerated.values().next().copied(),
@@ -398,106 +412,5 @@ impl<'e> Fold<'e> {
             trigger: self.trigger.clone(),
             why,
         });
-    }
-
-    /// The next alarm: never earlier than now.
-    fn alarm(&self) -> Option<(Millis, Alarm)> {
-        if !self.w.known {
-            return None;
-        }
-        let mut alarms = self.clock_alarms();
-        alarms.extend(self.stage_alarms());
-        if let Some(until) = self.w.cooling {
-            alarms.push((until, Alarm::CoolDown));
-        }
-        let turns = self.conditions().filter_map(|c| c.turns(&self.w.view()));
-        alarms.extend(turns.min().map(|at| (at, Alarm::Condition)));
-        alarms
-            .into_iter()
-            .map(|(due, alarm)| (due.max(self.w.now), alarm))
-            .filter(|(due, _)| *due < Millis::NEVER)
-            .min()
-    }
-
-    fn conditions(&self) -> impl Iterator<Item = &Predicate> {
-        let ready = &self.rules.ready;
-        self.rules
-            .disqualify
-            .iter()
-            .map(|(condition, _)| condition)
-            .chain([&self.rules.nurture, &ready.fit, &ready.consent])
-            .chain(self.pauses())
-    }
-
-    fn stage_alarms(&self) -> Vec<(Millis, Alarm)> {
-        let mut alarms = Vec::new();
-        let Some(rule) = self.rules.stages.get(&self.w.stage) else {
-            return alarms;
-        };
-        if rule.phase != Phase::Worked {
-            return alarms;
-        }
-        if let Some(stall) = &rule.stall {
-            let touched = self.w.touched;
-            if self.w.stalled != Some(touched) {
-                let due = self.unprotected(touched.plus(stall.after).max(self.w.now));
-                alarms.push((due, Alarm::Stall));
-            }
-            if let Some((share, _)) = stall.reengage
-                && self.w.nudged != Some(touched)
-            {
-                let due = touched.plus(stall.after.saturating_mul(share.into()) / 100);
-                alarms.push((due, Alarm::Reengage));
-            }
-        }
-        if let Some(age) = &rule.age
-            && self.w.aged != Some(self.w.since)
-        {
-            let due = self.unprotected(self.w.since.plus(age.after).max(self.w.now));
-            alarms.push((due, Alarm::Age));
-        }
-        alarms
-    }
-
-    fn ring(&mut self, alarm: Alarm) {
-        let rules = Arc::clone(&self.rules);
-        let rule = rules.stages.get(&self.w.stage);
-        match alarm {
-            Alarm::Reminder { clock, nth } => self.remind(clock, nth),
-            Alarm::Breach { clock } => self.breach(clock),
-            Alarm::Escalation { clock, nth } => self.escalate(clock, nth),
-            Alarm::Reengage => {
-                self.w.nudged = Some(self.w.touched);
-                let action = rule.and_then(|r| r.stall.as_ref()?.reengage);
-                if let Some((_, action)) = action {
-                    self.nudge(action);
-                }
-            }
-            Alarm::Stall => {
-                self.w.stalled = Some(self.w.touched);
-                if let Some(stall) = rule.and_then(|r| r.stall.as_ref()) {
-                    self.give_back(stall.reason, stall.mode);
-                }
-            }
-            Alarm::Age => {
-                self.w.aged = Some(self.w.since);
-                if let Some(age) = rule.and_then(|r| r.age.as_ref()) {
-                    self.give_back(age.reason, age.mode);
-                }
-            }
-            Alarm::CoolDown => self.w.cooling = None,
-            Alarm::Condition => {}
-        }
-    }
-
-    /// Recycles by a rule that may only watch.
-    pub(super) fn give_back(&mut self, reason: Name, mode: Mode) {
-        match mode {
-            Mode::Live => self.recycle(reason),
-            Mode::Shadow => self.object(Why::Shadow {
-                from: self.w.stage,
-                reason,
-            }),
-        }
     }
 }

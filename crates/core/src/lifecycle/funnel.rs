@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    course::{Clock, Closed, Closing, Course, End, Handoff, Nudge, Seat, Step},
+    course::{Clock, Closed, Closing, Course, End, Handoff, Nudge, Outcome, Seat, Step},
     fact::Fact,
     fold::{Whereabouts, fold},
     merge::Part,
@@ -77,6 +77,11 @@ pub enum Thing {
         stage: Name,
         at: Millis,
     },
+    Outcome {
+        deal: EntityId,
+        won: bool,
+        at: Millis,
+    },
 }
 
 impl Thing {
@@ -84,7 +89,11 @@ impl Thing {
     const fn can_be_undone(&self) -> bool {
         matches!(
             self,
-            Self::Move { .. } | Self::Recycle(..) | Self::Handoff { .. } | Self::Breach { .. }
+            Self::Move { .. }
+                | Self::Recycle(..)
+                | Self::Outcome { .. }
+                | Self::Handoff { .. }
+                | Self::Breach { .. }
         )
     }
 
@@ -106,6 +115,7 @@ impl Thing {
             Self::Breach { clock } => format!("breach {clock}"),
             Self::Escalation { clock, nth } => format!("escalation {clock} {nth}"),
             Self::Nudge { stage, at } => format!("nudge {stage} {}", at.0),
+            Self::Outcome { deal, won, at } => format!("outcome {deal} {won} {}", at.0),
         };
         Digest::of(&[person.to_string().as_bytes(), text.as_bytes()])
     }
@@ -148,6 +158,7 @@ pub enum Body {
         to: Name,
     },
     Nudged(Nudge),
+    Ended(Outcome),
     Undone {
         what: Thing,
         /// When it had been carried out.
@@ -344,6 +355,14 @@ impl Funnel {
             };
             wanted.push((nudge.at, thing, Want::Nudged(nudge.clone())));
         }
+        for outcome in &course.outcomes {
+            let thing = Thing::Outcome {
+                deal: outcome.deal,
+                won: outcome.won,
+                at: outcome.at,
+            };
+            wanted.push((outcome.at, thing, Want::Ended(outcome.clone())));
+        }
         wanted.retain(|(due, _, _)| *due > self.settled);
         wanted.sort_by(|(a, one, _), (b, two, _)| (a, one).cmp(&(b, two)));
         wanted.dedup_by(|(_, one, _), (_, two, _)| one == two);
@@ -381,6 +400,7 @@ enum Want {
     Breached(Clock),
     Escalated(Clock, Name),
     Nudged(Nudge),
+    Ended(Outcome),
 }
 
 impl Want {
@@ -393,6 +413,7 @@ impl Want {
             Self::Breached(clock) => Body::Breached(clock),
             Self::Escalated(clock, to) => Body::Escalated { clock, to },
             Self::Nudged(nudge) => Body::Nudged(nudge),
+            Self::Ended(outcome) => Body::Ended(outcome),
         }
     }
 }

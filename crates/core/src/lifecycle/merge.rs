@@ -162,7 +162,7 @@ fn join(one: &Whereabouts, two: &Whereabouts, rules: &FunnelRules) -> Whereabout
     };
     let mut joint = ahead.clone();
     joint.person = one.person;
-    joint.suppressed |= behind.suppressed;
+    joint.suppressions.extend(&behind.suppressions);
     joint.customer |= behind.customer;
     joint.score = ahead.score.max(behind.score);
     joint.closed = ahead.closed.max(behind.closed);
@@ -186,6 +186,17 @@ fn join(one: &Whereabouts, two: &Whereabouts, rules: &FunnelRules) -> Whereabout
     for (id, deal) in &behind.deals {
         joint.deals.entry(*id).or_insert_with(|| deal.clone());
     }
+    let attribution = &mut joint.attribution;
+    attribution.first = ahead
+        .attribution
+        .first
+        .clone()
+        .or_else(|| behind.attribution.first.clone());
+    attribution.last = ahead
+        .attribution
+        .last
+        .clone()
+        .or_else(|| behind.attribution.last.clone());
     joint.recycles.extend(&behind.recycles);
     joint.recycles.sort_unstable();
     for (category, engagements) in &behind.recent {

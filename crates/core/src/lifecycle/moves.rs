@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::{
-    course::{Closed, Closing, Handoff, Nudge, Purpose, Seat, Step, Why},
+    course::{Closed, Closing, Handoff, Nudge, Outcome, Purpose, Seat, Step, Why},
     fact::Standing,
     fold::{Deal, Episode, Fold, Line},
-    rules::{AfterLost, Beyond, CoolDown, Phase, Signal},
+    rules::{AfterLost, Beyond, CoolDown, Mode, Phase, Signal},
 };
 use crate::{id::EntityId, name::Name, time::Millis};
 
@@ -146,9 +146,7 @@ impl Fold<'_> {
             aside,
         };
         self.w.deals.insert(deal, now_known);
-        if *standing == Standing::Won {
-            self.w.customer = true;
-        }
+        self.note_outcome(deal, standing);
         let furthest = self.w.deals.values().filter(|d| !d.aside).filter_map(|d| {
             let Standing::Open { stage, .. } = d.standing else {
                 return None;
@@ -159,6 +157,22 @@ impl Fold<'_> {
             Some((_, stage)) => self.follow_deal(stage),
             None => self.follow_end(standing),
         }
+    }
+
+    fn note_outcome(&mut self, deal: EntityId, standing: &Standing) {
+        let (won, reason) = match standing {
+            Standing::Won { reason } => (true, *reason),
+            Standing::Lost { reason } => (false, *reason),
+            Standing::Open { .. } | Standing::Gone => return,
+        };
+        self.w.customer |= won;
+        self.course.outcomes.push(Outcome {
+            at: self.w.now,
+            deal,
+            won,
+            reason,
+            attribution: self.w.attribution.clone(),
+        });
     }
 
     /// Several open deals: the person has the furthest one's stage, also where that is a step back.
@@ -182,7 +196,7 @@ impl Fold<'_> {
         let from = self.w.stage;
         let worked = rules.phase(from) == Some(Phase::Worked);
         match standing {
-            Standing::Won if from != marks.won && from != marks.customer => {
+            Standing::Won { .. } if from != marks.won && from != marks.customer => {
                 self.move_if_legal(marks.won, None);
             }
             // A customer who did not buy once more is a customer.
@@ -214,11 +228,12 @@ impl Fold<'_> {
         legal
     }
 
-    pub(super) fn nudge(&mut self, action: Name) {
+    pub(super) fn nudge(&mut self, action: Name, mode: Mode) {
         self.course.nudges.push(Nudge {
             at: self.w.now,
             stage: self.w.stage,
             action,
+            mode,
         });
     }
 
@@ -238,6 +253,7 @@ impl Fold<'_> {
         if let Some(episode) = ends {
             self.close(episode, from, to, reason, recycling);
         }
+        let last_closed = self.w.line.map(|line| line.at);
         if works && self.w.episode.is_none() {
             self.open();
         }
@@ -264,6 +280,8 @@ impl Fold<'_> {
                 version: rules.version.clone(),
                 trigger: self.trigger.clone(),
                 score: self.w.score,
+                last_closed,
+                attribution: self.w.attribution.clone(),
                 engagements: self.w.recent.clone(),
             });
         }
@@ -284,6 +302,7 @@ impl Fold<'_> {
         self.w.ready = None;
         self.w.willing = None;
         self.w.cooling = None;
+        self.w.attribution.qualifying = self.w.attribution.last.clone();
     }
 
     fn close(
@@ -346,6 +365,7 @@ impl Fold<'_> {
             at: now,
             track,
             open_deals,
+            attribution: self.w.attribution.clone(),
         });
     }
 }

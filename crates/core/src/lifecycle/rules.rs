@@ -208,6 +208,8 @@ impl Acts {
 /// Nothing that counts happens for too long.
 #[derive(Clone, Debug)]
 pub struct Stall {
+    /// Only for these people.
+    pub scope: Predicate,
     pub after: i64,
     /// What counts; machines' acts never do.
     pub by: Acts,
@@ -220,6 +222,8 @@ pub struct Stall {
 /// However busy, the person gets no further.
 #[derive(Clone, Debug)]
 pub struct GreatestAge {
+    /// Only for these people.
+    pub scope: Predicate,
     pub after: i64,
     pub reason: Name,
     pub mode: Mode,

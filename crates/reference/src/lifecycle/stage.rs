@@ -19,17 +19,19 @@
 //! 9. Somebody with a stage of sales has an episode; the first such stage opens it, and the first other one ends it.
 //! 10. A clock's reminder, breach and escalation belong to the instant at which so much business time has passed.
 
+mod time;
+
 use std::collections::BTreeMap;
 
 use baton_core::{
     id::EntityId,
     lifecycle::{
         course::Closed,
-        fact::{Act, Actor, Fact, Standing, What},
+        fact::{Act, Actor, Fact, Standing, Suppression, What},
         predicate::{Predicate, View},
         rules::{
-            Acts, AfterLost, Baseline, Beyond, ClockRule, Consequence, CoolDown, Editions,
-            FunnelRules, Mode, Phase, Signal,
+            Acts, AfterLost, Baseline, Beyond, ClockRule, CoolDown, Editions, FunnelRules, Phase,
+            Signal,
         },
     },
     name::Name,
@@ -67,6 +69,8 @@ pub enum Line {
     /// How a clock ended.
     Ended(Name, String),
     Nudged(Name),
+    /// A deal was won, or lost.
+    Outcome(EntityId, bool),
     /// A fact or an alarm moved nobody.
     Objected,
 }
@@ -109,7 +113,7 @@ struct Machine<'e> {
     stall_over: bool,
     nudged: bool,
     age_over: bool,
-    suppressed: bool,
+    suppressions: Vec<Suppression>,
     fields: Sorted<Name, Value>,
     score: Decimal,
     episode: Option<u32>,
@@ -153,7 +157,7 @@ impl<'e> Machine<'e> {
             stall_over: false,
             nudged: false,
             age_over: false,
-            suppressed: false,
+            suppressions: Vec::new(),
             fields: Sorted::new(),
             score: Decimal::ZERO,
             episode: None,
@@ -178,7 +182,7 @@ impl<'e> Machine<'e> {
             fields: &self.fields,
             stage: self.stage,
             since: self.since,
-            suppressed: self.suppressed,
+            suppressed: !self.suppressions.is_empty(),
             now: self.now,
         })
     }
@@ -213,7 +217,12 @@ impl<'e> Machine<'e> {
 
     fn hear(&mut self, fact: &Fact) {
         match &fact.what {
-            What::Suppressed(on) => self.suppressed = *on,
+            What::Suppressed { whose, on } => {
+                self.suppressions.retain(|s| s != whose);
+                if *on {
+                    self.suppressions.push(*whose);
+                }
+            }
             What::Field { field, value } => {
                 self.fields.insert(*field, value.clone());
             }
@@ -344,8 +353,13 @@ impl<'e> Machine<'e> {
             *aside && stage_of(old).is_some() && stage_of(old) == stage_of(standing)
         });
         self.deals.insert(deal, (standing.clone(), still_aside));
-        if matches!(standing, Standing::Won) {
-            self.customer = true;
+        match standing {
+            Standing::Won { .. } => {
+                self.customer = true;
+                self.say(Line::Outcome(deal, true));
+            }
+            Standing::Lost { .. } => self.say(Line::Outcome(deal, false)),
+            Standing::Open { .. } | Standing::Gone => {}
         }
         let open: Vec<Name> = self
             .deals
@@ -371,7 +385,7 @@ impl<'e> Machine<'e> {
         let marks = self.rules.landmarks;
         let worked = self.phase(self.stage) == Some(Phase::Worked);
         let (to, reason) = match standing {
-            Standing::Won if ![marks.won, marks.customer].contains(&self.stage) => {
+            Standing::Won { .. } if ![marks.won, marks.customer].contains(&self.stage) => {
                 (marks.won, None)
             }
             Standing::Lost { reason } if worked && self.customer => (marks.customer, *reason),
@@ -549,184 +563,9 @@ impl<'e> Machine<'e> {
         let again = last.is_none() || self.score > base && engaged;
         triggered
             && again
-            && !self.suppressed
+            && self.suppressions.is_empty()
             && self.holds(&ready.fit)
             && self.holds(&ready.consent)
-    }
-
-    /// What time has done by now, after all facts of the instant.
-    fn time_passes(&mut self) {
-        loop {
-            while self.one_alarm() {
-                self.judge();
-            }
-            let said = self.lines.len();
-            self.judge();
-            if self.lines.len() == said {
-                return;
-            }
-        }
-    }
-
-    fn one_alarm(&mut self) -> bool {
-        let going = |c: &&Clock| !c.stands && !c.breached;
-        let reminder = self.clocks.iter().find_map(|(name, c)| {
-            let share = *c.rule.reminders.get(c.reminded)?;
-            let due = c.used * 100 >= c.rule.target * i64::from(share);
-            (going(&c) && due).then_some((*name, share))
-        });
-        if let Some((name, share)) = reminder {
-            self.clocks.get_mut(&name).expect("it runs").reminded += 1;
-            self.say(Line::Reminded(name, share));
-            return true;
-        }
-        let breach = self
-            .clocks
-            .iter()
-            .find(|(_, c)| going(c) && c.used >= c.rule.target)
-            .map(|(name, _)| *name);
-        if let Some(name) = breach {
-            self.breach(name);
-            return true;
-        }
-        let escalation = self.clocks.iter().find_map(|(name, c)| {
-            let (later, to) = *c.rule.escalation.get(c.escalated)?;
-            let due = c.used >= c.rule.target + later;
-            (!c.stands && c.breached && due).then_some((*name, to))
-        });
-        if let Some((name, to)) = escalation {
-            self.clocks.get_mut(&name).expect("it runs").escalated += 1;
-            self.say(Line::Escalated(name, to));
-            return true;
-        }
-        self.stage_alarm() || self.cool_down_ends()
-    }
-
-    fn breach(&mut self, name: Name) {
-        let clock = self.clocks.get_mut(&name).expect("it runs");
-        clock.breached = true;
-        let rule = clock.rule;
-        self.say(Line::Breached(name));
-        if let Consequence::Recycle(reason) = rule.consequence {
-            self.give_back(reason, rule.mode);
-        }
-    }
-
-    fn stage_alarm(&mut self) -> bool {
-        let Some(rule) = self.rules.stages.get(&self.stage) else {
-            return false;
-        };
-        if rule.phase != Phase::Worked {
-            return false;
-        }
-        let still = self.now.since(self.last_act);
-        if let Some(stall) = &rule.stall {
-            if let Some((share, action)) = stall.reengage
-                && !self.nudged
-                && still * 100 >= stall.after * i64::from(share)
-            {
-                self.nudged = true;
-                self.say(Line::Nudged(action));
-                return true;
-            }
-            if still >= stall.after && !self.stall_over && !self.protected() {
-                self.stall_over = true;
-                self.give_back(stall.reason, stall.mode);
-                return true;
-            }
-        }
-        if let Some(age) = &rule.age
-            && self.now.since(self.since) >= age.after
-            && !self.age_over
-            && !self.protected()
-        {
-            self.age_over = true;
-            self.give_back(age.reason, age.mode);
-            return true;
-        }
-        false
-    }
-
-    fn give_back(&mut self, reason: Name, mode: Mode) {
-        match mode {
-            Mode::Live => self.recycle(reason),
-            Mode::Shadow => self.say(Line::Objected),
-        }
-    }
-
-    fn cool_down_ends(&mut self) -> bool {
-        let over = self.cooling.is_some_and(|until| until <= self.now);
-        if over {
-            self.cooling = None;
-        }
-        over
-    }
-
-    fn stop(&mut self, signals: &[Signal]) {
-        let stopped: Vec<Name> = self
-            .clocks
-            .iter()
-            .filter(|(_, c)| c.rule.stop.iter().any(|s| signals.contains(s)))
-            .map(|(name, _)| *name)
-            .collect();
-        for name in stopped {
-            self.end_clock(name, false);
-        }
-    }
-
-    fn start(&mut self, signals: &[Signal]) {
-        for (name, rule) in &self.rules.clocks {
-            if rule.start.iter().any(|s| signals.contains(s)) {
-                self.start_clock(*name, rule);
-            }
-        }
-    }
-
-    fn start_clock(&mut self, name: Name, rule: &'e ClockRule) {
-        if self.clocks.contains_key(&name) || !self.holds(&rule.scope) {
-            return;
-        }
-        let mut calendar = rule.calendar;
-        for (condition, named) in rule.calendars.iter().rev() {
-            if self.holds(condition) {
-                calendar = *named;
-            }
-        }
-        let clock = Clock {
-            rule,
-            rules: self.rules,
-            calendar,
-            started: self.now,
-            used: 0,
-            stands: false,
-            touches: 0,
-            reminded: 0,
-            escalated: 0,
-            breached: false,
-        };
-        self.clocks.insert(name, clock);
-    }
-
-    fn end_clock(&mut self, name: Name, stopped: bool) {
-        let clock = self.clocks.remove(&name).expect("it runs");
-        let how = match (stopped, clock.breached) {
-            (true, _) => "stopped",
-            (false, true) => "late",
-            (false, false) => "met",
-        };
-        self.say(Line::Ended(name, how.into()));
-    }
-
-    fn pauses(&mut self) {
-        let names: Vec<Name> = self.clocks.keys().copied().collect();
-        for name in names {
-            let stands = self.clocks[&name]
-                .rule
-                .pause
-                .as_ref()
-                .is_some_and(|c| self.holds(c));
-            self.clocks.get_mut(&name).expect("it runs").stands = stands;
-        }
     }
 }
 

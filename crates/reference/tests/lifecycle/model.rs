@@ -5,7 +5,7 @@ use std::sync::Arc;
 use baton_core::{
     lifecycle::{
         course::{Clock, Course, End},
-        fact::{Actor, Fact, Standing, What},
+        fact::{Actor, Fact, Standing, Suppression, What},
         fold::{Whereabouts, fold},
         rules::{Baseline, Beyond, CoolDown, Editions},
     },
@@ -127,7 +127,7 @@ pub fn what() -> impl Strategy<Value = What> {
         prop_oneof![
             4 => (prop::sample::select(vec!["sql", "opportunity"]), closing)
                 .prop_map(|(stage, closing)| open(stage, closing)),
-            1 => Just(Standing::Won),
+            1 => Just(Standing::Won { reason: None }),
             1 => reason().prop_map(|reason| Standing::Lost { reason }),
             1 => Just(Standing::Gone),
         ],
@@ -142,7 +142,10 @@ pub fn what() -> impl Strategy<Value = What> {
         4 => deals.prop_map(|(nth, standing)| What::Deal { deal: deal(nth), standing }),
         2 => fields.prop_map(|(field, value)| What::Field { field: n(field), value }),
         1 => bought,
-        1 => any::<bool>().prop_map(What::Suppressed),
+        1 => (any::<bool>(), any::<bool>()).prop_map(|(account, on)| What::Suppressed {
+            whose: if account { Suppression::Account } else { Suppression::Person },
+            on,
+        }),
         1 => reason().prop_map(|reason| What::Returned { reason }),
         2 => Just(What::Delivered),
     ]
@@ -207,6 +210,8 @@ fn lines(course: &Course) -> Vec<(Millis, Line)> {
     for nudge in &course.nudges {
         lines.push((nudge.at, Line::Nudged(nudge.action)));
     }
+    let outcomes = course.outcomes.iter();
+    lines.extend(outcomes.map(|o| (o.at, Line::Outcome(o.deal, o.won))));
     lines.extend(course.objections.iter().map(|o| (o.at, Line::Objected)));
     lines.sort();
     lines

@@ -3,7 +3,7 @@
 use baton_core::{
     lifecycle::{
         course::{Closed, Course, Trigger, Why},
-        fact::{Actor, Standing, What},
+        fact::{Actor, Standing, Suppression, What},
         fold::{Whereabouts, fold},
         rules::{Baseline, Beyond, CoolDown},
     },
@@ -11,7 +11,7 @@ use baton_core::{
     value::Value,
 };
 
-use crate::world::{House, Story, hours, n, open, person, start};
+use crate::world::{House, Story, act, hours, n, open, person, start, suppressed};
 
 pub fn course(house: &House, story: &Story, as_of: i64) -> (Whereabouts, Course) {
     let editions = house.editions();
@@ -80,10 +80,10 @@ fn guards_are_levels_and_are_looked_at_again_when_fit_consent_or_suppression_cha
     let mut story = Story::default();
     story.field(0, "country", Value::text("FR"));
     story.score(1, 90);
-    story.at(2, What::Suppressed(true));
+    story.at(2, suppressed(true));
     story.field(3, "country", Value::text("DE"));
     story.field(4, "consent", Value::text("opted_out"));
-    story.at(5, What::Suppressed(false));
+    story.at(5, suppressed(false));
     story.field(6, "consent", Value::text("opted_in"));
     assert_eq!(walk(&patient(), &story, 8), [(0, "nurture"), (6, "mql")]);
 }
@@ -105,7 +105,7 @@ fn a_condition_that_looks_at_time_is_looked_at_when_its_answer_changes() {
 fn at_one_instant_suppression_comes_first_and_the_score_last() {
     let mut story = Story::default();
     story.score(5, 90);
-    story.at(5, What::Suppressed(true));
+    story.at(5, suppressed(true));
     assert_eq!(walk(&patient(), &story, 6), [(5, "nurture")]);
 }
 
@@ -294,7 +294,7 @@ fn a_deal_leads_through_the_later_stages_to_won_and_a_new_one_expands() {
     story.score(0, 10);
     story.deal(1, 1, open("sql", None));
     story.deal(2, 1, open("opportunity", None));
-    story.deal(3, 1, Standing::Won);
+    story.deal(3, 1, Standing::Won { reason: None });
     story.claim(4, "customer");
     story.deal(5, 2, open("opportunity", None));
     story.deal(6, 2, Standing::Lost { reason: None });
@@ -504,4 +504,76 @@ fn the_handoff_tells_the_last_engagements_the_score_and_the_definition() {
     assert_eq!(handoff.score, 60.into());
     assert_eq!(handoff.version, "one");
     assert_eq!(handoff.trigger, Trigger::Fact(story.facts[4].event));
+}
+
+#[test]
+fn lifting_an_account_s_suppression_leaves_the_person_s_own() {
+    let account = |on| What::Suppressed {
+        whose: Suppression::Account,
+        on,
+    };
+    let mut story = Story::default();
+    story
+        .at(0, account(true))
+        .at(1, suppressed(true))
+        .score(2, 90);
+    story.at(3, account(false));
+    assert_eq!(walk(&patient(), &story, 4), [(0, "nurture")]);
+    story.at(5, suppressed(false));
+    assert_eq!(walk(&patient(), &story, 6)[1], (5, "mql"));
+}
+
+#[test]
+fn a_rule_with_a_scope_counts_for_its_people_only_and_from_when_they_belong_to_it() {
+    // The stall time of `sql` counts for whoever has not bought within nine days.
+    let mut story = Story::default();
+    story.field(0, "bought", Value::Time(start()));
+    story.claim(1, "sql");
+    let (_, course) = course(&patient(), &story, 400);
+    assert_eq!(path(&course)[2], (9 * 24, "recycled"));
+}
+
+#[test]
+fn an_episode_stores_its_first_qualifying_and_last_campaign_and_the_outcome_goes_back_with_them() {
+    let by = |campaign: &str| {
+        let What::Act(mut view) = act(Actor::Buyer, "page_view") else {
+            unreachable!("an act");
+        };
+        view.campaign = Some(campaign.into());
+        What::Act(view)
+    };
+    let mut story = Story::default();
+    story
+        .at(0, by("fair"))
+        .at(1, by("webinar"))
+        .score(2, 60)
+        .at(3, by("newsletter"));
+    story.deal(4, 1, open("opportunity", None));
+    story.deal(
+        5,
+        1,
+        Standing::Lost {
+            reason: Some(n("timing")),
+        },
+    );
+    let (_, course) = course(&patient(), &story, 6);
+    let handed = &course.handoffs[0].attribution;
+    assert_eq!(handed.qualifying.as_deref(), Some("webinar"));
+    let outcome = &course.outcomes[0];
+    assert_eq!((outcome.won, outcome.reason), (false, Some(n("timing"))));
+    let attribution = &course.closings[0].attribution;
+    assert_eq!(attribution, &outcome.attribution);
+    assert_eq!(attribution.first.as_deref(), Some("fair"));
+    assert_eq!(attribution.qualifying.as_deref(), Some("webinar"));
+    assert_eq!(attribution.last.as_deref(), Some("newsletter"));
+}
+
+#[test]
+fn a_handoff_after_a_recycle_tells_when_the_last_episode_ended() {
+    let mut story = Story::default();
+    story.score(0, 80).qualified(1, false, true);
+    story.act(10, Actor::Buyer, "demo_request").score(11, 90);
+    let (_, course) = course(&patient(), &story, 12);
+    let last: Vec<_> = course.handoffs.iter().map(|h| h.last_closed).collect();
+    assert_eq!(last, [None, Some(hours(1))]);
 }

@@ -9,7 +9,7 @@ use baton_core::{
     id::{Digest, EntityId, Kind, Position},
     lifecycle::{
         calendar::{Calendar, Hours, Opening, Weekday},
-        fact::{Act, Actor, Fact, Standing, What},
+        fact::{Act, Actor, Fact, Standing, Suppression, What},
         predicate::Predicate,
         rules::{
             Acts, AfterLost, Baseline, Beyond, ClockRule, Consequence, CoolDown, Editions,
@@ -203,6 +203,11 @@ impl House {
                 names(&["crm", "map"])
             },
             stall: stall.then(|| Stall {
+                scope: if name == "sql" {
+                    Predicate::Not(Box::new(Predicate::Within(n("bought"), 9 * DAY)))
+                } else {
+                    Predicate::Always
+                },
                 after: self.stall_days * DAY,
                 by: acts(
                     &["call", "meeting", "note", "reply", "auto_mail"],
@@ -213,6 +218,10 @@ impl House {
                 mode,
             }),
             age: (name == "sal").then(|| GreatestAge {
+                scope: Predicate::Not(Box::new(Predicate::OneOf(
+                    n("country"),
+                    [Value::text("AU")].into(),
+                ))),
                 after: 3 * self.stall_days * DAY,
                 reason: n("timing"),
                 mode: Mode::Live,
@@ -444,6 +453,14 @@ pub fn open(stage: &str, closing: Option<i64>) -> Standing {
     }
 }
 
+/// The person itself.
+pub fn suppressed(on: bool) -> What {
+    What::Suppressed {
+        whose: Suppression::Person,
+        on,
+    }
+}
+
 pub fn act(actor: Actor, kind: &str) -> What {
     What::Act(Act {
         kind: n(kind),
@@ -454,6 +471,7 @@ pub fn act(actor: Actor, kind: &str) -> What {
             "sales"
         }),
         content: None,
+        campaign: None,
     })
 }
 
