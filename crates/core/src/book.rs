@@ -55,6 +55,8 @@ pub struct Book {
 pub struct Stored {
     pub links: Map<RecordKey, u64>,
     pub keys: Map<Digest, u64>,
+    /// The number of each loaded entity's newest row in the ledger; none where it has none.
+    pub newest: Map<EntityId, i64>,
     /// Counts that were looked up.
     pub holdings: BTreeSet<Holding>,
 }
@@ -317,7 +319,7 @@ pub struct Settled {
 impl Book {
     /// What must be loaded before these items can be settled. Entities behind the links and keys found must be
     /// loaded as well; calling it again with the loaded book names what those entities need in turn (records of
-    /// merges, other holders of an address). Repeat until it is empty: two rounds suffice.
+    /// merges, other holders of an address, the keys of records that nobody has yet). Repeat until it is empty.
     #[must_use]
     pub fn needs(&self, items: &[Item], rules: &crate::rules::Rules) -> Needs {
         crate::needs::needs(self, items, rules)

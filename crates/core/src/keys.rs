@@ -165,26 +165,29 @@ pub(crate) fn keys_of(state: &State, rules: &Rules) -> BTreeSet<(Digest, bool)> 
 /// Whether applying the input may change what the entity is known by.
 pub(crate) fn touches_identity(input: &Input, state: &State, rules: &Rules) -> bool {
     match input {
-        Input::Change(change) => {
-            let kind = change.record.object.kind();
-            let identity = &rules.identity;
-            let keys = identity.keys.get(&kind).map_or(&[][..], |k| k);
-            let composites = identity.composites.get(&kind).map_or(&[][..], |c| c);
-            !matches!(change.class, Class::Delta | Class::Event | Class::Snapshot)
-                || change.fields.iter().any(|f| {
-                    let identifies = identity.email == Some(f.field)
-                        || keys.contains(&f.field)
-                        || composites.iter().flatten().any(|n| *n == f.field)
-                        || rules.consents.iter().any(|c| c.address == f.field);
-                    identifies && !says_again(state, change, f, rules)
-                })
-        }
+        Input::Change(change) => renames(change, state, rules),
         Input::Answer(_) | Input::Absorb(_) | Input::Steward(_) => true,
         Input::Wake
         | Input::SharedConsent(_)
         | Input::ClearVerdict { .. }
         | Input::Reread { .. } => false,
     }
+}
+
+/// Whether a change may change what the entity is known by.
+pub(crate) fn renames(change: &Change, state: &State, rules: &Rules) -> bool {
+    let kind = change.record.object.kind();
+    let identity = &rules.identity;
+    let keys = identity.keys.get(&kind).map_or(&[][..], |k| k);
+    let composites = identity.composites.get(&kind).map_or(&[][..], |c| c);
+    !matches!(change.class, Class::Delta | Class::Event | Class::Snapshot)
+        || change.fields.iter().any(|f| {
+            let identifies = identity.email == Some(f.field)
+                || keys.contains(&f.field)
+                || composites.iter().flatten().any(|n| *n == f.field)
+                || rules.consents.iter().any(|c| c.address == f.field);
+            identifies && !says_again(state, change, f, rules)
+        })
 }
 
 /// Brings the identity index up to date.

@@ -4,6 +4,7 @@
 //! by what a steward wrote, never by what a payload says.
 
 use std::{
+    cell::RefCell,
     collections::HashMap,
     fmt,
     sync::{LazyLock, RwLock},
@@ -30,9 +31,15 @@ impl Name {
     /// Interns a name that comes from configuration, state or a test. Never call it with payload text.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        if let Some(found) = Self::known(text) {
+        if let Some(found) = recent(text) {
             return found;
         }
+        let name = Self::known(text).unwrap_or_else(|| Self::intern(text));
+        remember(name);
+        name
+    }
+
+    fn intern(text: &str) -> Self {
         let mut names = NAMES
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -59,6 +66,37 @@ impl Name {
     pub const fn as_str(self) -> &'static str {
         self.0.text
     }
+}
+
+/// Names that a thread came across last, each in the one place that its text may have: reading a stored state asks for
+/// a hundred, nearly always the same.
+const RECENT: usize = 256;
+
+thread_local! {
+    static RECENTLY: RefCell<[Option<Name>; RECENT]> = const { RefCell::new([None; RECENT]) };
+}
+
+fn place(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let end = bytes.len().saturating_sub(8);
+    let last = start(text.get(end..).unwrap_or(text));
+    let mixed = (start(text) ^ last.rotate_left(23) ^ bytes.len() as u64)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 56) as usize % RECENT
+}
+
+fn recent(text: &str) -> Option<Name> {
+    RECENTLY
+        .with_borrow(|names| *names.get(place(text))?)
+        .filter(|name| name.0.text == text)
+}
+
+fn remember(name: Name) {
+    RECENTLY.with_borrow_mut(|names| {
+        if let Some(place) = names.get_mut(place(name.0.text)) {
+            *place = Some(name);
+        }
+    });
 }
 
 /// The first eight bytes of a text as a number, zeros where it is shorter: where two differ, they are ordered as the

@@ -2,7 +2,7 @@
 
 use crate::guard::guard_windows;
 use crate::identify::survivor;
-use crate::keys::{addresses_in, change_keys, named_records};
+use crate::keys::{addresses_in, change_keys, named_records, renames};
 use crate::{
     book::{Book, GuardKey, Item, Needs},
     change::{Change, Class},
@@ -18,9 +18,10 @@ use std::collections::BTreeSet;
 /// What must be loaded for these items, given what the book holds already.
 pub fn needs(book: &Book, items: &[Item], rules: &Rules) -> Needs {
     let mut needs = Needs::default();
+    let renamed = renamed(book, items, rules);
     for item in items {
         match item {
-            Item::Change(change) => needs_of_change(book, change, rules, &mut needs),
+            Item::Change(change) => needs_of_change(book, change, &renamed, rules, &mut needs),
             Item::Answer { entity, answer } => {
                 need_entity(book, *entity, &mut needs);
                 if let Some(id) = &answer.id {
@@ -63,7 +64,7 @@ pub fn needs(book: &Book, items: &[Item], rules: &Rules) -> Needs {
             }
             Item::Resolve { parked, entity } => {
                 if let Some(change) = &parked.change {
-                    needs_of_change(book, change, rules, &mut needs);
+                    needs_of_change(book, change, &renamed, rules, &mut needs);
                 }
                 if let Some(entity) = entity {
                     need_entity(book, *entity, &mut needs);
@@ -91,7 +92,34 @@ pub fn needs(book: &Book, items: &[Item], rules: &Rules) -> Needs {
     needs
 }
 
-fn needs_of_change(book: &Book, change: &Change, rules: &Rules, needs: &mut Needs) {
+/// Entities whose keys may change with these items, as far as they are loaded.
+fn renamed(book: &Book, items: &[Item], rules: &Rules) -> BTreeSet<EntityId> {
+    let mut renamed = BTreeSet::new();
+    for item in items {
+        let change = match item {
+            Item::Change(change) => Some(change),
+            Item::Resolve { parked, .. } => parked.change.as_ref(),
+            _ => None,
+        };
+        let linked = change.and_then(|change| Some((change, *book.links.get(&change.record)?)));
+        if let Some((change, entity)) = linked {
+            let entity = survivor(book, entity);
+            let loaded = book.entities.get(&entity);
+            if loaded.is_some_and(|entry| renames(change, &entry.state, rules)) {
+                renamed.insert(entity);
+            }
+        }
+    }
+    renamed
+}
+
+fn needs_of_change(
+    book: &Book,
+    change: &Change,
+    renamed: &BTreeSet<EntityId>,
+    rules: &Rules,
+    needs: &mut Needs,
+) {
     if change.class == Class::Overflow {
         let RecordKey { system, object, .. } = change.record;
         return need_reread(book, (system, object), needs);
@@ -101,11 +129,14 @@ fn needs_of_change(book: &Book, change: &Change, rules: &Rules, needs: &mut Need
         need_link(book, record, needs);
     }
     need_links_that_move(book, change, rules, needs);
-    if !book.links.contains_key(&change.record) {
-        for level in change_keys(change, rules) {
-            for key in level {
-                need_key(book, key, needs);
-            }
+    // Most changes come from a record that is known and tell again by which keys: nobody has to be looked up for them.
+    let by_keys = match book.links.get(&change.record) {
+        Some(entity) => renamed.contains(&survivor(book, *entity)),
+        None => book.stored.links.contains_key(&change.record),
+    };
+    if by_keys {
+        for key in change_keys(change, rules).into_iter().flatten() {
+            need_key(book, key, needs);
         }
     }
     for (channel, address) in addresses_in(change, rules) {

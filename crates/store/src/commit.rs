@@ -102,7 +102,7 @@ impl Store {
         let committed = Committed {
             entities: ready.entities.len(),
             ledger: ready.ledger.len(),
-            messages: ready.outbox.len(),
+            messages: book.out.messages.len(),
         };
         let mut tx = self.pool.write().await?;
         let mut conn = tx.conn();
@@ -128,6 +128,7 @@ fn settle_versions(book: &mut Book, ready: Ready) {
         reading.version += 1;
         reading.dirty = false;
     }
+    book.stored.newest.extend(ready.newest);
     let out = std::mem::take(&mut book.out);
     // What was moved without being looked up is stored now, and no part of what is looked up next.
     let looked_up = &book.stored.holdings;

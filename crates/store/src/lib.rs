@@ -14,6 +14,7 @@ mod load;
 pub mod memory;
 mod open;
 mod outbox;
+mod packet;
 mod read;
 mod ready;
 mod row;

@@ -60,7 +60,7 @@ const REREADS: Sql = Sql {
     input: &[Type::Text, Type::Int],
 };
 const ENTITIES: Sql = Sql {
-    text: "SELECT e.kind, e.id, e.version, e.body FROM {input} CROSS JOIN entities e
+    text: "SELECT e.kind, e.id, e.version, e.body, e.newest FROM {input} CROSS JOIN entities e
            WHERE e.kind = input.column1 AND e.id = input.column2",
     table: "entities",
     key: 2,
@@ -168,8 +168,9 @@ impl Store {
 
         behind.retain(|id| !book.entities.contains_key(id));
         wanted.extend(&behind);
-        for (id, entry) in fetch_entities(&mut conn, &wanted).await? {
+        for (id, entry, newest) in fetch_entities(&mut conn, &wanted).await? {
             book.entities.insert(id, entry);
+            book.stored.newest.insert(id, newest);
             learned += 1;
         }
         tx.commit().await?;
@@ -361,7 +362,7 @@ async fn load_holdings(
 pub(crate) async fn fetch_entities(
     conn: &mut Conn<'_>,
     ids: &BTreeSet<EntityId>,
-) -> Result<Vec<(EntityId, Entry)>, Error> {
+) -> Result<Vec<(EntityId, Entry, i64)>, Error> {
     let mut rows = Rows::default();
     for id in ids {
         rows.push([code::of_kind(id.kind).into(), id.digest.into()]);
@@ -369,8 +370,8 @@ pub(crate) async fn fetch_entities(
     conn.fetch_rows(&ENTITIES, rows, entity_row).await
 }
 
-/// Reads (kind, id, version, body).
-pub(crate) fn entity_row(row: &Row<'_>) -> Result<(EntityId, Entry), Bad> {
+/// Reads (kind, id, version, body, newest).
+pub(crate) fn entity_row(row: &Row<'_>) -> Result<(EntityId, Entry, i64), Bad> {
     let id = code::entity(row, 0, "kind", "id")?;
     let state: State = blob::decode(row.bytes(3, "body")?).map_err(|e| Bad::new("body", e))?;
     if state.id != id {
@@ -388,7 +389,7 @@ pub(crate) fn entity_row(row: &Row<'_>) -> Result<(EntityId, Entry), Bad> {
         version: version(row, 2)?,
         dirty: false,
     };
-    Ok((id, entry))
+    Ok((id, entry, row.int(4, "newest")?))
 }
 
 pub(crate) fn version(row: &Row<'_>, at: usize) -> Result<u64, Bad> {

@@ -161,7 +161,9 @@ impl Store {
             // A page changed by several batches is copied back once: 64 MiB of log before a checkpoint.
             .pragma("wal_autocheckpoint", "16384")
             .pragma("journal_size_limit", "268435456")
-            .pragma("cache_size", "-65536")
+            .pragma("cache_size", "-16384")
+            // Pages are read where the system keeps them, without a copy of our own.
+            .pragma("mmap_size", "1099511627776")
             .pragma("temp_store", "memory")
             // What was erased is overwritten where that costs no extra writing.
             .pragma("secure_delete", "fast")

@@ -1,38 +1,56 @@
 //! The relay's side of the outbox: read in order, publish, remove.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use baton_core::{book::OutTopic, id::Digest, time::Millis};
 
 use crate::{
-    code,
     commit::DeadLetter,
     error::Error,
     open::Store,
+    packet::{self, Packet},
     ready::Ready,
-    sql::{Bad, Rows, Sql, Type, escape, unescape},
+    sql::{Cell, Conn, Rows, Sql, Type},
 };
 
+/// Rows read at a time.
+const ROWS_AT_ONCE: i64 = 16;
+
 const PAGE: Sql = Sql {
-    text: "SELECT seq, topic, system, key, at, cause, body FROM outbox WHERE seq > $1 ORDER BY seq LIMIT $2",
+    text: "SELECT seq, body FROM outbox WHERE seq >= $1 ORDER BY seq LIMIT $2",
     table: "outbox",
     key: 1,
     input: &[],
 };
+const ROWS: Sql = Sql {
+    text: "SELECT o.seq, o.body FROM {input} CROSS JOIN outbox o WHERE o.seq = input.column1",
+    table: "outbox",
+    key: 1,
+    input: &[Type::Int],
+};
+const HELD: Sql = Sql {
+    text: "SELECT o.seq, o.messages FROM {input} CROSS JOIN outbox o WHERE o.seq = input.column1",
+    table: "outbox",
+    key: 1,
+    input: &[Type::Int],
+};
+// A row that somebody else has rewritten since holds fewer messages.
 const DONE: Sql = Sql {
     text: "DELETE FROM outbox WHERE seq IN
-           (SELECT o.seq FROM {input} CROSS JOIN outbox o WHERE o.seq >= input.column1 AND o.seq <= input.column2)",
+           (SELECT o.seq FROM {input} CROSS JOIN outbox o
+            WHERE o.seq = input.column1 AND o.messages = input.column2)",
     table: "outbox",
     key: 0,
     input: &[Type::Int, Type::Int],
 };
-const BURY: Sql = Sql {
-    text: "DELETE FROM outbox WHERE seq = $1",
+const REWRITE: Sql = Sql {
+    text: "UPDATE outbox SET messages = $2, body = $3 WHERE seq = $1 AND messages = $4",
     table: "outbox",
     key: 0,
     input: &[],
 };
-const PUT_BACK: Sql = Sql {
-    text: "INSERT INTO outbox (topic, system, key, at, cause, body)
-           SELECT $2, $3, $4, $5, $6, payload FROM dead_letters WHERE id = $1 AND state = 'open'",
+const REMOVE: Sql = Sql {
+    text: "DELETE FROM outbox WHERE seq = $1",
     table: "outbox",
     key: 0,
     input: &[],
@@ -63,6 +81,24 @@ const LEAVE_LEASE: Sql = Sql {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct OutboxSeq(pub i64);
 
+impl OutboxSeq {
+    /// Bits of a message's number in its row.
+    const NUMBER: u32 = 16;
+
+    pub(crate) fn new(row: i64, number: u16) -> Self {
+        Self((row << Self::NUMBER) | i64::from(number))
+    }
+
+    fn row(self) -> i64 {
+        self.0 >> Self::NUMBER
+    }
+
+    fn number(self) -> u16 {
+        // What is cut off is the row.
+        (self.0 & i64::from(u16::MAX)) as u16
+    }
+}
+
 /// A message that waits to be published.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OutboxRow {
@@ -77,7 +113,8 @@ pub struct OutboxRow {
 }
 
 impl Store {
-    /// The next messages after `after` (start with the default), in order, at most `limit`.
+    /// The next messages after `after` (start with the default), in order, about `limit`: messages that came about
+    /// together are stored together and are read together, some hundred at most.
     ///
     /// With several writers on PostgreSQL a message may appear behind one that was read already, never so for two
     /// messages of one entity. So start again from the beginning whenever the page comes back short; what is
@@ -86,23 +123,29 @@ impl Store {
     /// # Errors
     /// If the store cannot be read, or a row makes no sense.
     pub async fn outbox_page(&self, after: OutboxSeq, limit: u32) -> Result<Vec<OutboxRow>, Error> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut held = self.pool.reader().await?;
-        let cells = vec![after.0.into(), i64::from(limit).into()];
-        held.conn()
-            .fetch(&PAGE, cells, |row| {
-                let (topic, system) = (row.text(1, "topic")?, row.opt_text(2, "system")?);
-                Ok(OutboxRow {
-                    seq: OutboxSeq(row.int(0, "seq")?),
-                    topic: code::topic(topic, system)
-                        .ok_or_else(|| Bad::new("topic", format!("`{topic}` is no topic")))?,
-                    key: unescape(row.text(3, "key")?)
-                        .ok_or_else(|| Bad::new("key", "a stray backslash"))?,
-                    at: Millis(row.int(4, "at")?),
-                    cause: row.digest(5, "cause")?,
-                    body: row.bytes(6, "body")?.to_vec(),
-                })
-            })
-            .await
+        let mut conn = held.conn();
+        let mut page = Vec::new();
+        let mut from = after.row();
+        while page.len() < limit {
+            let cells = vec![from.into(), ROWS_AT_ONCE.into()];
+            let read = conn.fetch(&PAGE, cells, |row| {
+                let seq = row.int(0, "seq")?;
+                Ok((seq, packet::decode(seq, row.bytes(1, "body")?)?))
+            });
+            let rows = read.await?;
+            let Some((last, _)) = rows.last() else {
+                break;
+            };
+            from = last + 1;
+            for (_, messages) in rows {
+                if page.len() < limit {
+                    page.extend(messages.into_iter().filter(|m| m.seq > after));
+                }
+            }
+        }
+        Ok(page)
     }
 
     /// Removes published messages; ones that are gone already do not matter. Returns how many it removed.
@@ -110,15 +153,36 @@ impl Store {
     /// # Errors
     /// If the store cannot be written.
     pub async fn outbox_done(&self, published: &[OutboxSeq]) -> Result<u64, Error> {
-        let mut rows = Rows::default();
-        for (first, last) in runs(published) {
-            rows.push([first.into(), last.into()]);
-        }
-        if rows.is_empty() {
+        let by_row = by_row(published);
+        if by_row.is_empty() {
             return Ok(0);
         }
         let mut tx = self.pool.write().await?;
-        let removed = tx.conn().execute_rows(&DONE, rows).await?;
+        let mut conn = tx.conn();
+        let held = conn.fetch_rows(&HELD, places(&by_row), |row| {
+            Ok((row.int(0, "seq")?, row.int(1, "messages")?))
+        });
+        let mut whole = Rows::default();
+        let mut removed = 0;
+        let mut rest = by_row.clone();
+        for (row, messages) in held.await? {
+            let published = by_row.get(&row).map_or(0, BTreeSet::len);
+            if usize::try_from(messages) == Ok(published) {
+                whole.push([row.into(), messages.into()]);
+                removed += published as u64;
+                rest.remove(&row);
+            }
+        }
+        let expected = whole.len() as u64;
+        let written = conn.execute_rows(&DONE, whole).await?;
+        if written != expected {
+            return Err(Error::Conflict {
+                table: "outbox",
+                expected,
+                written,
+            });
+        }
+        removed += take_out(&mut conn, &rest).await?;
         tx.commit().await?;
         Ok(removed)
     }
@@ -133,7 +197,7 @@ impl Store {
         ready.letters(std::slice::from_ref(letter));
         let mut tx = self.pool.write().await?;
         let mut conn = tx.conn();
-        if conn.execute(&BURY, vec![seq.0.into()]).await? == 1 {
+        if take_out(&mut conn, &by_row(&[seq])).await? == 1 {
             ready.write(&mut conn).await?;
         }
         tx.commit().await
@@ -142,30 +206,35 @@ impl Store {
     /// Puts a dead letter that was taken out of the outbox behind all that waits there. False if it is not open.
     ///
     /// # Errors
-    /// If the store cannot be written.
+    /// If the store cannot be written, or the letter's payload is no text.
     pub async fn outbox_put_back(
         &self,
         letter: &DeadLetter,
         topic: OutTopic,
         at: Millis,
     ) -> Result<bool, Error> {
-        let (topic, system) = code::of_topic(topic);
         let key = String::from_utf8_lossy(letter.key.as_deref().unwrap_or_default()).into_owned();
+        let body = String::from_utf8(letter.payload.clone()).map_err(|e| Error::Corrupt {
+            table: "dead_letters",
+            column: "payload",
+            key: letter.id.to_string(),
+            source: e.into(),
+        })?;
+        let mut packet = Packet::default();
+        packet.put(topic, key, at, letter.id, body);
+        let mut ready = Ready::default();
+        ready.packet(&packet)?;
         let mut tx = self.pool.write().await?;
         let mut conn = tx.conn();
-        let cells = vec![
-            letter.id.into(),
-            topic.into(),
-            system.into(),
-            escape(&key).as_str().into(),
-            at.0.into(),
-            letter.id.into(),
-        ];
-        let put = conn.execute(&PUT_BACK, cells).await? == 1;
-        conn.execute(&PUBLISHED_AGAIN, vec![letter.id.into()])
-            .await?;
+        let open = conn
+            .execute(&PUBLISHED_AGAIN, vec![letter.id.into()])
+            .await?
+            == 1;
+        if open {
+            ready.write(&mut conn).await?;
+        }
         tx.commit().await?;
-        Ok(put)
+        Ok(open)
     }
 
     /// Takes or renews the lease of work that one process does at a time, such as the relay, which keeps the order
@@ -203,18 +272,57 @@ impl Store {
     }
 }
 
-/// The runs of consecutive numbers, so that what lies between and was not published stays.
-fn runs(published: &[OutboxSeq]) -> Vec<(i64, i64)> {
-    let mut sorted: Vec<i64> = published.iter().map(|seq| seq.0).collect();
-    sorted.sort_unstable();
-    let mut runs: Vec<(i64, i64)> = Vec::new();
-    for seq in sorted {
-        match runs.last_mut() {
-            Some((_, last)) if seq <= last.saturating_add(1) => *last = seq,
-            _ => runs.push((seq, seq)),
+/// Messages by the row they stand in.
+fn by_row(messages: &[OutboxSeq]) -> BTreeMap<i64, BTreeSet<u16>> {
+    let mut by_row: BTreeMap<i64, BTreeSet<u16>> = BTreeMap::new();
+    for seq in messages {
+        by_row.entry(seq.row()).or_default().insert(seq.number());
+    }
+    by_row
+}
+
+/// Takes single messages out of their rows. Returns how many were there.
+async fn take_out(
+    conn: &mut Conn<'_>,
+    by_row: &BTreeMap<i64, BTreeSet<u16>>,
+) -> Result<u64, Error> {
+    let found = conn
+        .fetch_rows(&ROWS, places(by_row), |row| {
+            let seq = row.int(0, "seq")?;
+            let body = row.bytes(1, "body")?;
+            let gone = by_row.get(&seq).into_iter().flatten().copied();
+            Ok((seq, packet::without(body, &gone.collect::<Vec<_>>())?))
+        })
+        .await?;
+    let mut taken = 0;
+    for (seq, rest) in found {
+        let cells = vec![
+            seq.into(),
+            count(rest.left),
+            rest.body.into(),
+            count(rest.left + rest.gone),
+        ];
+        // Somebody else may be at the same row; then it stays as that one leaves it, and is published again.
+        if conn.execute(&REWRITE, cells).await? == 1 {
+            taken += rest.gone as u64;
         }
     }
-    runs
+    Ok(taken)
+}
+
+/// The rows as a statement's input.
+fn places(by_row: &BTreeMap<i64, BTreeSet<u16>>) -> Rows {
+    let mut rows = Rows::default();
+    for row in by_row.keys() {
+        rows.push([(*row).into()]);
+    }
+    rows
+}
+
+/// A count of messages as a column's value.
+fn count(messages: usize) -> Cell {
+    // A row has some hundred messages.
+    i64::try_from(messages).unwrap_or(i64::MAX).into()
 }
 
 #[cfg(test)]
@@ -222,9 +330,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_hold_the_given_numbers_and_no_others() {
-        let seqs = [5, 1, 2, 2, 9, 3].map(OutboxSeq);
-        assert_eq!(runs(&seqs), [(1, 3), (5, 5), (9, 9)]);
-        assert_eq!(runs(&[]), []);
+    fn a_place_names_row_and_number() {
+        let seq = OutboxSeq::new(7, 300);
+        assert_eq!((seq.row(), seq.number()), (7, 300));
+        assert!(seq < OutboxSeq::new(7, 301) && seq < OutboxSeq::new(8, 0));
+        assert!(OutboxSeq::default() < OutboxSeq::new(1, 0));
     }
 }

@@ -37,7 +37,7 @@ const NEXT_DUE: Sql = Sql {
     input: &[],
 };
 const PAGE: Sql = Sql {
-    text: "SELECT kind, id, version, body FROM entities WHERE kind = $1 AND id > $2 ORDER BY id LIMIT $3",
+    text: "SELECT kind, id, version, body, newest FROM entities WHERE kind = $1 AND id > $2 ORDER BY id LIMIT $3",
     table: "entities",
     key: 2,
     input: &[],
@@ -56,9 +56,14 @@ const RECORDS: Sql = Sql {
     key: 1,
     input: &[],
 };
-const LEDGER_OF: Sql = Sql {
-    text: "SELECT seq, kind, entity, body FROM ledger
-           WHERE kind = $1 AND entity = $2 AND at <= $3 ORDER BY seq",
+const NEWEST: Sql = Sql {
+    text: "SELECT newest FROM entities WHERE kind = $1 AND id = $2",
+    table: "entities",
+    key: 0,
+    input: &[],
+};
+const LEDGER_ROW: Sql = Sql {
+    text: "SELECT seq, kind, entity, body, before FROM ledger WHERE seq = $1",
     table: "ledger",
     key: 1,
     input: &[],
@@ -186,7 +191,7 @@ impl Store {
     pub async fn entity(&self, id: EntityId) -> Result<Option<State>, Error> {
         let mut held = self.pool.reader().await?;
         let found = fetch_entities(&mut held.conn(), &[id].into()).await?;
-        Ok(found.into_iter().next().map(|(_, entry)| entry.state))
+        Ok(found.into_iter().next().map(|(_, entry, _)| entry.state))
     }
 
     /// The entity that a record belongs to.
@@ -199,7 +204,7 @@ impl Store {
         let ids = links.into_iter().map(|link| link.entity).collect();
         let found = fetch_entities(&mut tx.conn(), &ids).await?;
         tx.commit().await?;
-        Ok(found.into_iter().next().map(|(_, entry)| entry.state))
+        Ok(found.into_iter().next().map(|(_, entry, _)| entry.state))
     }
 
     /// The entities that have a key now, by id.
@@ -212,8 +217,8 @@ impl Store {
         let ids = keys.into_iter().flat_map(|key| key.holders).collect();
         let mut found = fetch_entities(&mut tx.conn(), &ids).await?;
         tx.commit().await?;
-        found.sort_unstable_by_key(|(id, _)| *id);
-        Ok(found.into_iter().map(|(_, entry)| entry.state).collect())
+        found.sort_unstable_by_key(|(id, ..)| *id);
+        Ok(found.into_iter().map(|(_, entry, _)| entry.state).collect())
     }
 
     /// Entities of a kind by id, after `after`, at most `limit`; merged and archived ones too.
@@ -248,13 +253,40 @@ impl Store {
         entity: EntityId,
         until: Option<Millis>,
     ) -> Result<Vec<LedgerEntry>, Error> {
-        let cells = vec![
-            code::of_kind(entity.kind).into(),
-            entity.digest.into(),
-            until.map_or(i64::MAX, |until| until.0).into(),
-        ];
+        let cells = vec![code::of_kind(entity.kind).into(), entity.digest.into()];
         let mut held = self.pool.reader().await?;
-        held.conn().fetch(&LEDGER_OF, cells, ledger_entry).await
+        let mut conn = held.conn();
+        let newest = conn.fetch(&NEWEST, cells, |row| row.int(0, "newest"));
+        let mut next = newest.await?.into_iter().next().unwrap_or(0);
+        let mut entries = Vec::new();
+        // From the newest back to the first: each row names the one before it, which never changes.
+        while next > 0 {
+            let read = conn.fetch(&LEDGER_ROW, vec![next.into()], |row| {
+                let before = row.int(4, "before")?;
+                let entry = ledger_entry(row)?;
+                if entry.row.entity != entity {
+                    return Err(Bad::new("entity", format!("it is an input of {entity}")));
+                }
+                if before >= entry.seq.0 {
+                    return Err(Bad::new("before", "it names itself or a later row"));
+                }
+                Ok((entry, before))
+            });
+            let Some((entry, before)) = read.await?.into_iter().next() else {
+                return Err(Error::Corrupt {
+                    table: "ledger",
+                    column: "seq",
+                    key: next.to_string(),
+                    source: format!("{entity} had an input there and it is gone").into(),
+                });
+            };
+            if until.is_none_or(|until| entry.row.at <= until) {
+                entries.push(entry);
+            }
+            next = before;
+        }
+        entries.reverse();
+        Ok(entries)
     }
 
     /// The ledger's next rows after `after` (start with the default), in order, at most `limit`. While others

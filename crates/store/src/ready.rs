@@ -13,20 +13,28 @@ use crate::{
     commit::{Batch, DeadLetter, Erasure},
     error::Error,
     load::{fetch_keys, fetch_links},
-    sql::{Conn, Rows, Sql, Type, escape},
+    packet::Packet,
+    sql::{Conn, Numbers, Rows, Sql, Type, escape},
 };
 
 /// Stands for "there was no position"; no offset is negative.
 const NO_POSITION: i64 = -1;
 
 const PUT_ENTITIES: Sql = Sql {
-    text: "INSERT INTO entities (kind, id, version, wake, body) {values}
+    text: "INSERT INTO entities (kind, id, version, wake, newest, body) {values}
            ON CONFLICT (kind, id) DO UPDATE
-           SET version = excluded.version, wake = excluded.wake, body = excluded.body
+           SET version = excluded.version, wake = excluded.wake, newest = excluded.newest, body = excluded.body
            WHERE entities.version = excluded.version - 1",
     table: "entities",
     key: 0,
-    input: &[Type::Int, Type::Bytes, Type::Int, Type::Int, Type::Bytes],
+    input: &[
+        Type::Int,
+        Type::Bytes,
+        Type::Int,
+        Type::Int,
+        Type::Int,
+        Type::Bytes,
+    ],
 };
 const PUT_LINKS: Sql = Sql {
     text: "INSERT INTO links (system, object, record_id, version, kind, entity) {values}
@@ -112,10 +120,12 @@ const COUNT_RUNS: Sql = Sql {
     ],
 };
 const PUT_LEDGER: Sql = Sql {
-    text: "INSERT INTO ledger (kind, entity, at, input, event, outcome, body) {values}",
+    text: "INSERT INTO ledger (seq, before, kind, entity, at, input, event, outcome, body) {values}",
     table: "ledger",
     key: 0,
     input: &[
+        Type::Int,
+        Type::Int,
         Type::Int,
         Type::Bytes,
         Type::Int,
@@ -125,18 +135,25 @@ const PUT_LEDGER: Sql = Sql {
         Type::Bytes,
     ],
 };
+const LEDGER_NUMBERS: Numbers = Numbers {
+    greatest: Sql {
+        text: "SELECT MAX(seq) FROM ledger",
+        table: "ledger",
+        key: 0,
+        input: &[],
+    },
+    draw: Sql {
+        text: "SELECT nextval('ledger_numbers') FROM generate_series(1, $1)",
+        table: "ledger",
+        key: 0,
+        input: &[],
+    },
+};
 const PUT_OUTBOX: Sql = Sql {
-    text: "INSERT INTO outbox (topic, system, key, at, cause, body) {values}",
+    text: "INSERT INTO outbox (messages, at, body) {values}",
     table: "outbox",
     key: 0,
-    input: &[
-        Type::Text,
-        Type::Text,
-        Type::Text,
-        Type::Int,
-        Type::Bytes,
-        Type::Bytes,
-    ],
+    input: &[Type::Int, Type::Int, Type::Bytes],
 };
 const PUT_POSITIONS: Sql = Sql {
     text: "INSERT INTO positions (topic, part, incarnation, next, previous) {values}
@@ -218,10 +235,28 @@ const RETRIED: Sql = Sql {
     input: &[Type::Bytes],
 };
 
+/// An entity's row but for the number of its newest row in the ledger.
+pub(crate) struct EntityRow {
+    id: EntityId,
+    version: i64,
+    wake: Option<i64>,
+    body: Vec<u8>,
+}
+
+/// A row of the ledger but for the numbers.
+pub(crate) struct InputRow {
+    entity: EntityId,
+    at: i64,
+    input: &'static str,
+    event: Option<Vec<u8>>,
+    outcome: &'static str,
+    body: Vec<u8>,
+}
+
 /// Everything of a commit that can be made ready before its transaction begins.
 #[derive(Default)]
 pub(crate) struct Ready {
-    pub entities: Rows,
+    pub entities: Vec<EntityRow>,
     links: Rows,
     keys: Rows,
     addresses: Rows,
@@ -229,7 +264,9 @@ pub(crate) struct Ready {
     holdings: Rows,
     runs: Rows,
     rereads: Rows,
-    pub ledger: Rows,
+    pub ledger: Vec<InputRow>,
+    /// The number of each entity's newest row in the ledger: as stored, and after writing as it is then.
+    pub newest: BTreeMap<EntityId, i64>,
     pub outbox: Rows,
     positions: Rows,
     parked: Rows,
@@ -253,13 +290,15 @@ impl Ready {
         let mut dirty: Vec<_> = book.entities.iter().filter(|(_, e)| e.dirty).collect();
         dirty.sort_unstable_by_key(|(id, _)| **id);
         for (id, entry) in dirty {
-            ready.entities.push([
-                code::of_kind(id.kind).into(),
-                id.digest.into(),
-                next_version(entry.version)?.into(),
-                entry.state.wake.map(|wake| wake.0).into(),
-                encode("a state", &entry.state)?.into(),
-            ]);
+            ready.entities.push(EntityRow {
+                id: *id,
+                version: next_version(entry.version)?,
+                wake: entry.state.wake.map(|wake| wake.0),
+                body: encode("a state", &entry.state)?,
+            });
+            if let Some(newest) = book.stored.newest.get(id) {
+                ready.newest.insert(*id, *newest);
+            }
         }
         let mut dirty: Vec<_> = book.addresses.iter().filter(|(_, a)| a.dirty).collect();
         dirty.sort_unstable_by_key(|(id, _)| **id);
@@ -358,37 +397,33 @@ impl Ready {
                 Input::Change(change) => Some(change.event.0.to_vec()),
                 _ => None,
             };
-            self.ledger.push([
-                code::of_kind(row.entity.kind).into(),
-                row.entity.digest.into(),
-                row.at.0.into(),
-                code::of_input(&row.input).into(),
-                event.into(),
-                code::of_outcome(row.outcome).into(),
-                encode("a ledger row", row)?.into(),
-            ]);
+            self.ledger.push(InputRow {
+                entity: row.entity,
+                at: row.at.0,
+                input: code::of_input(&row.input),
+                event,
+                outcome: code::of_outcome(row.outcome),
+                body: encode("a ledger row", row)?,
+            });
         }
+        let mut packet = Packet::default();
         for message in &out.messages {
             let body = match &message.body {
-                OutBody::Command(body) => serde_json::to_vec(body),
-                OutBody::Golden(body) => serde_json::to_vec(body),
-                OutBody::Decision(body) => serde_json::to_vec(body),
-                OutBody::DeadLetter(body) => serde_json::to_vec(body),
+                OutBody::Command(body) => serde_json::to_string(body),
+                OutBody::Golden(body) => serde_json::to_string(body),
+                OutBody::Decision(body) => serde_json::to_string(body),
+                OutBody::DeadLetter(body) => serde_json::to_string(body),
             };
             let body = body.map_err(|e| Error::Bug {
                 what: "a message cannot be written as JSON".into(),
                 source: Some(e.into()),
             })?;
-            let (topic, system) = code::of_topic(message.topic);
-            self.outbox.push([
-                topic.into(),
-                system.into(),
-                escape(&message.key.to_string()).as_str().into(),
-                message.at.0.into(),
-                message.cause.into(),
-                body.into(),
-            ]);
+            packet.push(message, body);
+            if packet.is_full() {
+                self.packet(&std::mem::take(&mut packet))?;
+            }
         }
+        self.packet(&packet)?;
         // Parked twice in one batch: the last word.
         let parked: BTreeMap<Digest, _> = out.parked.iter().map(|p| (p.id, p)).collect();
         for (id, parked) in parked {
@@ -469,6 +504,22 @@ impl Ready {
         Ok(())
     }
 
+    /// Messages that become one row of the outbox.
+    pub fn packet(&mut self, packet: &Packet) -> Result<(), Error> {
+        let Some(since) = packet.since() else {
+            return Ok(());
+        };
+        let body = packet.encode().map_err(|e| Error::Bug {
+            what: "messages cannot be written as a blob".into(),
+            source: Some(e.into()),
+        })?;
+        // A row has some hundred messages.
+        let messages = i64::try_from(packet.len()).unwrap_or(i64::MAX);
+        self.outbox
+            .push([messages.into(), since.0.into(), body.into()]);
+        Ok(())
+    }
+
     pub fn letters(&mut self, letters: &[DeadLetter]) {
         let letters: BTreeMap<Digest, _> = letters.iter().map(|l| (l.id, l)).collect();
         for (id, letter) in letters {
@@ -535,16 +586,55 @@ impl Ready {
         Ok(())
     }
 
+    /// Gives the ledger's new rows their numbers and strings each to the one before it of the same entity, so that an
+    /// entity's inputs are found from its own row, without an index that every input would have to be put into.
+    async fn number(&mut self, conn: &mut Conn<'_>) -> Result<(Rows, Rows), Error> {
+        let (mut entities, mut ledger) = (Rows::default(), Rows::default());
+        let numbers = conn.numbers(&LEDGER_NUMBERS, self.ledger.len()).await?;
+        for (row, seq) in std::mem::take(&mut self.ledger).into_iter().zip(numbers) {
+            let before = self.newest.insert(row.entity, seq).unwrap_or(0);
+            ledger.push([
+                seq.into(),
+                before.into(),
+                code::of_kind(row.entity.kind).into(),
+                row.entity.digest.into(),
+                row.at.into(),
+                row.input.into(),
+                row.event.into(),
+                row.outcome.into(),
+                row.body.into(),
+            ]);
+        }
+        if self.newest.len() > self.entities.len() {
+            return Err(Error::bug(
+                "the ledger is given an input of an entity that the batch does not write",
+            ));
+        }
+        for row in std::mem::take(&mut self.entities) {
+            let newest = self.newest.get(&row.id).copied().unwrap_or(0);
+            entities.push([
+                code::of_kind(row.id.kind).into(),
+                row.id.digest.into(),
+                row.version.into(),
+                row.wake.into(),
+                newest.into(),
+                row.body.into(),
+            ]);
+        }
+        Ok((entities, ledger))
+    }
+
     pub async fn write(&mut self, conn: &mut Conn<'_>) -> Result<(), Error> {
+        let (mut entities, mut ledger) = self.number(conn).await?;
         // First what most likely shows that somebody else was faster.
         for (sql, rows) in [
             (&PUT_POSITIONS, &mut self.positions),
-            (&PUT_ENTITIES, &mut self.entities),
+            (&PUT_ENTITIES, &mut entities),
             (&PUT_LINKS, &mut self.links),
             (&PUT_KEYS, &mut self.keys),
             (&PUT_ADDRESSES, &mut self.addresses),
             (&PUT_REREADS, &mut self.rereads),
-            (&PUT_LEDGER, &mut self.ledger),
+            (&PUT_LEDGER, &mut ledger),
             (&PUT_OUTBOX, &mut self.outbox),
             (&PUT_PARKED, &mut self.parked),
             (&REWRITE_LEDGER, &mut self.rewritten_ledger),

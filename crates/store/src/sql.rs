@@ -45,6 +45,14 @@ pub(crate) struct Sql {
     pub input: &'static [Type],
 }
 
+/// How rows get their numbers before they are written.
+pub(crate) struct Numbers {
+    /// The greatest number so far, where one transaction writes at a time.
+    pub greatest: Sql,
+    /// Draws `$1` numbers that nobody else gets, rising.
+    pub draw: Sql,
+}
+
 /// Rows per statement on SQLite, largest first. The largest times the widest table stays below its limit of 32766
 /// bound values.
 const CHUNKS: [usize; 4] = [512, 64, 8, 1];
@@ -248,6 +256,33 @@ impl Conn<'_> {
             }
         }
         Ok(touched)
+    }
+
+    /// Numbers for so many new rows, rising. Those of a transaction that does not come about may be left out.
+    pub async fn numbers(
+        &mut self,
+        numbers: &'static Numbers,
+        count: usize,
+    ) -> Result<Vec<i64>, Error> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        // No batch comes near the end of these numbers.
+        let wanted = i64::try_from(count).unwrap_or(i64::MAX);
+        match self {
+            Self::Postgres(_) => {
+                self.fetch(&numbers.draw, vec![wanted.into()], |row| row.int(0, "seq"))
+                    .await
+            }
+            // One transaction writes at a time.
+            _ => {
+                let greatest = self
+                    .fetch(&numbers.greatest, vec![], |row| row.opt_int(0, "seq"))
+                    .await?;
+                let next = greatest.into_iter().flatten().next().unwrap_or(0) + 1;
+                Ok((next..next.saturating_add(wanted)).collect())
+            }
+        }
     }
 
     /// Reads rows with single values as input.

@@ -78,7 +78,7 @@ const COUNT_PARKED: Sql = Sql {
     input: &[],
 };
 const COUNT_OUTBOX: Sql = Sql {
-    text: "SELECT COUNT(*), MIN(at) FROM outbox",
+    text: "SELECT messages, at FROM outbox",
     table: "outbox",
     key: 0,
     input: &[],
@@ -270,16 +270,15 @@ impl Store {
         let parked = conn.fetch(&COUNT_PARKED, vec![], by_code).await?;
         let outbox = conn
             .fetch(&COUNT_OUTBOX, vec![], |row| {
-                Ok((count(row, 0)?, row.opt_int(1, "at")?.map(Millis)))
+                Ok((count(row, 0)?, Millis(row.int(1, "at")?)))
             })
             .await?;
         tx.commit().await?;
-        let (outbox, outbox_since) = outbox.into_iter().next().unwrap_or_default();
         Ok(Counts {
             dead_letters: dead_letters.into_iter().collect(),
             parked: parked.into_iter().collect(),
-            outbox,
-            outbox_since,
+            outbox: outbox.iter().map(|(messages, _)| messages).sum(),
+            outbox_since: outbox.iter().map(|(_, at)| *at).min(),
         })
     }
 }

@@ -27,7 +27,7 @@ use crate::{
 /// Transactions tried before giving up on a batch that others keep getting ahead of.
 const ATTEMPTS: u32 = 20;
 
-/// Rounds of loading; two suffice by the book's own word.
+/// Rounds of loading; a handful suffices.
 const ROUNDS: usize = 16;
 
 /// Whether settling a batch moves the positions.

@@ -4,16 +4,18 @@
 --   object   0 lead, 1 contact, 2 account, 3 deal
 --   version  1 when first written, one more with every write; a writer that read an older one starts again
 --   at       milliseconds since 1970-01-01T00:00:00Z on the log's clock
---   body     one format byte, then postcard (JSON in the outbox)
+--   body     one format byte, then postcard
 
 -- Hot state of every person, account and deal: what a late input can still alter.
--- `wake` is the timer: the instant at which a time-dependent answer of the entity may change.
+-- `wake` is the timer: the instant at which a time-dependent answer of the entity may change. `newest` is the number
+-- of its newest row in the ledger, 0 if there is none.
 -- Room is left in the pages, so that a changed row can often stay in its own.
 CREATE TABLE entities (
     kind    BIGINT NOT NULL,
     id      BYTEA  NOT NULL,
     version BIGINT NOT NULL,
     wake    BIGINT,
+    newest  BIGINT NOT NULL,
     body    BYTEA  NOT NULL,
     PRIMARY KEY (kind, id)
 ) WITH (fillfactor = 80);
@@ -76,13 +78,16 @@ CREATE TABLE rereads (
     PRIMARY KEY (system, object)
 );
 
--- Every input with its verdicts, in the order in which each entity took them in. Nothing is ever removed;
+-- Every input with its verdicts, in the order in which each entity took them in. `before` is the number of the
+-- entity's row before, 0 for its first. Nothing is ever removed;
 -- erasure rewrites bodies.
 --   input    change, answer, wake, shared_consent, clear_verdict, steward, absorb or reread
 --   event    id of the change's event, if it is a change
 --   outcome  applied, parked, late, duplicate, noop or dead_lettered
+CREATE SEQUENCE ledger_numbers;
 CREATE TABLE ledger (
-    seq     BIGINT           NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    seq     BIGINT           NOT NULL PRIMARY KEY,
+    before  BIGINT           NOT NULL,
     kind    BIGINT           NOT NULL,
     entity  BYTEA            NOT NULL,
     at      BIGINT           NOT NULL,
@@ -91,18 +96,14 @@ CREATE TABLE ledger (
     outcome TEXT COLLATE "C" NOT NULL,
     body    BYTEA            NOT NULL
 );
-CREATE INDEX ledger_entity ON ledger (kind, entity, seq);
 
--- Messages that wait for the relay, which removes them once they are published. A sequence number never
--- comes twice. `system` is set for commands.
+-- Messages that wait for the relay, which removes them once they are published; what came about together stands in
+-- one row. A row's number never comes twice. `messages` is how many are in it, `at` when the oldest came about.
 CREATE TABLE outbox (
-    seq    BIGINT           NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    topic  TEXT COLLATE "C" NOT NULL,
-    system TEXT COLLATE "C",
-    key    TEXT COLLATE "C" NOT NULL,
-    at     BIGINT           NOT NULL,
-    cause  BYTEA            NOT NULL,
-    body   BYTEA            NOT NULL
+    seq      BIGINT NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    messages BIGINT NOT NULL,
+    at       BIGINT NOT NULL,
+    body     BYTEA  NOT NULL
 );
 
 -- The next offset to consume, per partition. A topic that was deleted and made again has another incarnation and

@@ -4,16 +4,18 @@
 --   object   0 lead, 1 contact, 2 account, 3 deal
 --   version  1 when first written, one more with every write; a writer that read an older one starts again
 --   at       milliseconds since 1970-01-01T00:00:00Z on the log's clock
---   body     one format byte, then postcard (JSON in the outbox)
+--   body     one format byte, then postcard
 
 -- Hot state of every person, account and deal: what a late input can still alter.
--- `wake` is the timer: the instant at which a time-dependent answer of the entity may change.
+-- `wake` is the timer: the instant at which a time-dependent answer of the entity may change. `newest` is the number
+-- of its newest row in the ledger, 0 if there is none.
 -- Has a rowid because bodies of some kilobytes would overflow the pages of a table without one.
 CREATE TABLE entities (
     kind    INTEGER NOT NULL,
     id      BLOB    NOT NULL,
     version INTEGER NOT NULL,
     wake    INTEGER,
+    newest  INTEGER NOT NULL,
     body    BLOB    NOT NULL,
     PRIMARY KEY (kind, id)
 ) STRICT;
@@ -76,13 +78,15 @@ CREATE TABLE rereads (
     PRIMARY KEY (system, object)
 ) STRICT, WITHOUT ROWID;
 
--- Every input with its verdicts, in the order in which each entity took them in. Nothing is ever removed;
+-- Every input with its verdicts, in the order in which each entity took them in. `before` is the number of the
+-- entity's row before, 0 for its first. Nothing is ever removed;
 -- erasure rewrites bodies.
 --   input    change, answer, wake, shared_consent, clear_verdict, steward, absorb or reread
 --   event    id of the change's event, if it is a change
 --   outcome  applied, parked, late, duplicate, noop or dead_lettered
 CREATE TABLE ledger (
     seq     INTEGER NOT NULL PRIMARY KEY,
+    before  INTEGER NOT NULL,
     kind    INTEGER NOT NULL,
     entity  BLOB    NOT NULL,
     at      INTEGER NOT NULL,
@@ -91,18 +95,14 @@ CREATE TABLE ledger (
     outcome TEXT    NOT NULL,
     body    BLOB    NOT NULL
 ) STRICT;
-CREATE INDEX ledger_entity ON ledger (kind, entity, seq);
 
--- Messages that wait for the relay, which removes them once they are published. A sequence number never
--- comes twice. `system` is set for commands.
+-- Messages that wait for the relay, which removes them once they are published; what came about together stands in
+-- one row. A row's number never comes twice. `messages` is how many are in it, `at` when the oldest came about.
 CREATE TABLE outbox (
-    seq    INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
-    topic  TEXT    NOT NULL,
-    system TEXT,
-    key    TEXT    NOT NULL,
-    at     INTEGER NOT NULL,
-    cause  BLOB    NOT NULL,
-    body   BLOB    NOT NULL
+    seq      INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    messages INTEGER NOT NULL,
+    at       INTEGER NOT NULL,
+    body     BLOB    NOT NULL
 ) STRICT;
 
 -- The next offset to consume, per partition. A topic that was deleted and made again has another incarnation and

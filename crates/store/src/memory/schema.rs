@@ -92,10 +92,10 @@ mod tests {
             .map(|t| (t.name.as_str(), t.columns.len(), &*t.key, t.numbered))
             .collect();
         for expected in [
-            ("entities", 5, &[0, 1][..], false),
+            ("entities", 6, &[0, 1][..], false),
             ("links", 6, &[0, 1, 2], false),
-            ("ledger", 8, &[0], true),
-            ("outbox", 7, &[0], true),
+            ("ledger", 9, &[0], true),
+            ("outbox", 4, &[0], true),
             ("meta", 2, &[0], false),
         ] {
             assert!(found.contains(&expected), "{expected:?} in {found:?}");

@@ -78,6 +78,7 @@ pub(super) enum Expr {
     From(Box<Expr>, usize),
     Count,
     Least(Box<Expr>),
+    Greatest(Box<Expr>),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -355,7 +356,7 @@ impl<'t> Reader<'t> {
         let filter = self.filter()?;
         let counts = columns
             .iter()
-            .any(|c| matches!(c, Expr::Count | Expr::Least(_)));
+            .any(|c| matches!(c, Expr::Count | Expr::Least(_) | Expr::Greatest(_)));
         let group = if self.take("GROUP BY") {
             Some(self.list(Self::sum)?)
         } else {
@@ -450,6 +451,11 @@ impl<'t> Reader<'t> {
             let of = self.sum()?;
             self.expect(")")?;
             return Ok(Expr::Least(Box::new(of)));
+        }
+        if self.take("MAX (") {
+            let of = self.sum()?;
+            self.expect(")")?;
+            return Ok(Expr::Greatest(Box::new(of)));
         }
         if self.take("substr (") {
             let of = self.sum()?;

@@ -334,10 +334,14 @@ impl Tables {
         }
         let of = |rows: &[&Stored], column: &Expr| match column {
             Expr::Count => Value::Int(i64::try_from(rows.len()).unwrap_or(i64::MAX)),
-            Expr::Least(of) => {
+            Expr::Least(of) | Expr::Greatest(of) => {
                 let values = rows.iter().map(|row| self.row_value(of, row, with));
                 let values = values.filter(|value| *value != Value::Null);
-                values.min().unwrap_or(Value::Null)
+                let found = match column {
+                    Expr::Least(_) => values.min(),
+                    _ => values.max(),
+                };
+                found.unwrap_or(Value::Null)
             }
             other => rows
                 .first()
@@ -386,7 +390,7 @@ impl Tables {
                 }
                 other => other,
             },
-            Expr::Count | Expr::Least(_) => Value::Null,
+            Expr::Count | Expr::Least(_) | Expr::Greatest(_) => Value::Null,
             Expr::Binary(left, op, right) => {
                 let (left, right) = (self.value(left, here, with), self.value(right, here, with));
                 combined(&left, *op, &right)

@@ -6,6 +6,8 @@ on_both! {
     due_timers_come_in_due_order,
     the_ledger_tells_an_entitys_inputs_in_order,
     the_outbox_gives_messages_in_order_and_forgets_only_published_ones,
+    a_page_of_the_outbox_ends_where_it_has_enough,
+    many_messages_of_one_transaction_come_and_go_in_order,
     one_relay_holds_the_lease,
     pages_of_entities_cover_each_once,
     only_a_database_of_its_own_has_a_clock_of_its_own,
@@ -46,16 +48,29 @@ async fn due_timers_come_in_due_order(store: &Store) -> Checked {
 
 async fn the_ledger_tells_an_entitys_inputs_in_order(store: &Store) -> Checked {
     let mut book = Book::default();
-    touch(&mut book, person("a"));
     for at in 1..=5 {
         let (a, b) = (person("a"), person("b"));
+        touch(&mut book, a);
+        touch(&mut book, b);
         book.out.ledger.push(ledger_row(a, at, &format!("a{at}")));
         book.out.ledger.push(LedgerRow {
             input: Input::Wake,
             ..ledger_row(b, at, "")
         });
+        // Two of them in one transaction, the others each from a book of its own or from one that goes on.
+        match at {
+            1 => {}
+            3 => {
+                store.commit(&mut book, &Batch::default()).await?;
+                let needs = Needs {
+                    entities: vec![a, b],
+                    ..Needs::default()
+                };
+                book = loaded(store, &needs).await?;
+            }
+            _ => drop(store.commit(&mut book, &Batch::default()).await?),
+        }
     }
-    store.commit(&mut book, &Batch::default()).await?;
     let rows = store.ledger(person("a"), None).await?;
     let ats: Vec<i64> = rows.iter().map(|e| e.row.at.0).collect();
     assert_eq!(ats, [1, 2, 3, 4, 5]);
@@ -94,9 +109,9 @@ async fn the_outbox_gives_messages_in_order_and_forgets_only_published_ones(
     }
     let committed = store.commit(&mut book, &Batch::default()).await?;
     assert_eq!(committed.messages, 4);
-    let page = store.outbox_page(OutboxSeq(0), 3).await?;
-    let rest = store.outbox_page(page[2].seq, 3).await?;
-    let all: Vec<_> = page.into_iter().chain(rest).collect();
+    // What came about together is read together.
+    let all = store.outbox_page(OutboxSeq(0), 3).await?;
+    assert_eq!(store.outbox_page(all[1].seq, 9).await?, all[2..]);
     assert_eq!(all.iter().map(|m| m.topic).collect::<Vec<_>>(), topics);
     assert_eq!(
         all.iter().map(|m| &m.key).collect::<Vec<_>>(),
@@ -120,6 +135,49 @@ async fn the_outbox_gives_messages_in_order_and_forgets_only_published_ones(
     book.out.messages.push(message("4", OutTopic::Golden));
     store.commit(&mut book, &Batch::default()).await?;
     assert!(store.outbox_page(OutboxSeq(0), 1).await?[0].seq > all[3].seq);
+    Ok(())
+}
+
+async fn a_page_of_the_outbox_ends_where_it_has_enough(store: &Store) -> Checked {
+    let mut book = Book::default();
+    for n in 0..40 {
+        for part in ["a", "b"] {
+            let message = message(&format!("{n}{part}"), OutTopic::Golden);
+            book.out.messages.push(message);
+        }
+        store.commit(&mut book, &Batch::default()).await?;
+    }
+    let some = store.outbox_page(OutboxSeq(0), 5).await?;
+    assert_eq!(some.len(), 6, "three transactions' messages");
+    let rest = store.outbox_page(some[5].seq, u32::MAX).await?;
+    let all: Vec<_> = some.iter().chain(&rest).collect();
+    assert_eq!(all.len(), 80);
+    assert!(all.is_sorted_by_key(|m| m.seq));
+    let keys = all.iter().map(|m| m.key.as_str());
+    assert!(keys.eq((0..40).flat_map(|n| ["a", "b"].map(|part| format!("{n}{part}")))));
+    Ok(())
+}
+
+async fn many_messages_of_one_transaction_come_and_go_in_order(store: &Store) -> Checked {
+    let mut book = Book::default();
+    for n in 0..1_000 {
+        let message = message(&n.to_string(), OutTopic::Golden);
+        book.out.messages.push(message);
+    }
+    let committed = store.commit(&mut book, &Batch::default()).await?;
+    assert_eq!(committed.messages, 1_000);
+    assert_eq!(store.counts().await?.outbox, 1_000);
+    let mut told = Vec::new();
+    loop {
+        let page = store.outbox_page(OutboxSeq::default(), 100).await?;
+        if page.is_empty() {
+            break;
+        }
+        let seqs: Vec<_> = page.iter().map(|m| m.seq).collect();
+        assert_eq!(store.outbox_done(&seqs).await?, seqs.len() as u64);
+        told.extend(page.into_iter().map(|m| m.key));
+    }
+    assert!(told.into_iter().eq((0..1_000).map(|n| n.to_string())));
     Ok(())
 }
 

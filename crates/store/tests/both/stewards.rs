@@ -129,6 +129,7 @@ async fn the_salt_is_drawn_once(store: &Store) -> Checked {
 async fn erased_values_are_gone_from_ledger_parked_and_dead_letters(store: &Store) -> Checked {
     let mut book = Book::default();
     touch(&mut book, person("a"));
+    touch(&mut book, person("b"));
     book.out.ledger = vec![
         ledger_row(person("a"), 1, "one"),
         ledger_row(person("b"), 1, "other"),
