@@ -1,11 +1,11 @@
 //! Writes what a batch changed, in one transaction with the positions it came from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use baton_core::{
     book::{Book, Parked},
     change::Format,
-    id::{Digest, RecordKey},
+    id::{Digest, EntityId, RecordKey},
     name::Name,
     time::Millis,
 };
@@ -85,6 +85,35 @@ pub struct Committed {
     pub messages: usize,
 }
 
+/// What a commit writes, ready to be written: see [`Store::prepare`].
+pub struct Prepared {
+    ready: Ready,
+    committed: Committed,
+    alone: bool,
+}
+
+/// The number of the newest row in the ledger of each entity that a commit wrote.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Newest(BTreeMap<EntityId, i64>);
+
+impl Prepared {
+    /// Whether the next batch must wait until this is written, because a book cannot stand for all that it writes:
+    /// counts that all batches add to, and rows that were written without having been read.
+    #[must_use]
+    pub const fn stands_alone(&self) -> bool {
+        self.alone
+    }
+
+    /// Goes on from what the commit before this one wrote, if this was prepared while that was under way.
+    pub fn follow(&mut self, before: &Newest) {
+        for row in &self.ready.entities {
+            if let Some(newest) = before.0.get(&row.id) {
+                self.ready.newest.insert(row.id, *newest);
+            }
+        }
+    }
+}
+
 impl Store {
     /// Writes what changed in the book, its output and the positions, all or nothing.
     ///
@@ -98,24 +127,88 @@ impl Store {
     /// from: drop the book, read the positions, load and settle again. [`Error::CommitUnknown`] if it may have
     /// happened: read the positions to find out. Otherwise nothing was written.
     pub async fn commit(&self, book: &mut Book, batch: &Batch) -> Result<Committed, Error> {
-        let mut ready = Ready::of(book, batch)?;
+        let prepared = Self::prepare(book, batch)?;
+        let committed = prepared.committed;
+        let newest = self.write(prepared).await?;
+        book.stored.newest.extend(newest.0);
+        Ok(committed)
+    }
+
+    /// The first half of [`Store::commit`], which needs no database: makes the rows. The book then is what it will be
+    /// when they are written, and the next batch may be settled on it meanwhile; should they not be written, it must be
+    /// dropped together with everything that was settled on it.
+    ///
+    /// # Errors
+    /// If the book or the batch contradicts itself, which is a mistake in Baton.
+    pub fn prepare(book: &mut Book, batch: &Batch) -> Result<Prepared, Error> {
+        let ready = Ready::of(book, batch)?;
         let committed = Committed {
             entities: ready.entities.len(),
             ledger: ready.ledger.len(),
             messages: book.out.messages.len(),
         };
+        let alone = ready.moves_what_is_shared();
+        settle_versions(book, &ready);
+        Ok(Prepared {
+            ready,
+            committed,
+            alone,
+        })
+    }
+
+    /// The second half of [`Store::commit`]: one transaction.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub async fn write(&self, prepared: Prepared) -> Result<Newest, Error> {
+        let mut ready = prepared.ready;
         let mut tx = self.pool.write().await?;
         let mut conn = tx.conn();
         ready.look_up_blind(&mut conn).await?;
         ready.write(&mut conn).await?;
         tx.commit().await?;
-        settle_versions(book, ready);
-        Ok(committed)
+        Ok(Newest(ready.newest))
+    }
+
+    /// What of a book the next batch must see while the commit is under way: what is written. The rest can be read.
+    #[must_use]
+    pub fn carried(mut book: Book, prepared: &Prepared) -> Book {
+        let mut carried = Book::default();
+        for row in &prepared.ready.entities {
+            if let Some(entry) = book.entities.remove(&row.id) {
+                carried.entities.insert(row.id, entry);
+            }
+            if let Some(newest) = book.stored.newest.remove(&row.id) {
+                carried.stored.newest.insert(row.id, newest);
+            }
+        }
+        for record in &prepared.ready.written.links {
+            if let Some(entity) = book.links.remove(record) {
+                carried.links.insert(record.clone(), entity);
+            }
+            if let Some(version) = book.stored.links.remove(record) {
+                carried.stored.links.insert(record.clone(), version);
+            }
+        }
+        for key in &prepared.ready.written.keys {
+            if let Some(holders) = book.keys.remove(key) {
+                carried.keys.insert(*key, holders);
+            }
+            if let Some(version) = book.stored.keys.remove(key) {
+                carried.stored.keys.insert(*key, version);
+            }
+        }
+        for address in &prepared.ready.written.addresses {
+            if let Some(row) = book.addresses.remove(address) {
+                carried.addresses.insert(*address, row);
+            }
+        }
+        carried
     }
 }
 
 /// Makes the book what a fresh load would give.
-fn settle_versions(book: &mut Book, ready: Ready) {
+fn settle_versions(book: &mut Book, ready: &Ready) {
     for entry in book.entities.values_mut().filter(|e| e.dirty) {
         entry.version += 1;
         entry.dirty = false;
@@ -128,7 +221,6 @@ fn settle_versions(book: &mut Book, ready: Ready) {
         reading.version += 1;
         reading.dirty = false;
     }
-    book.stored.newest.extend(ready.newest);
     let out = std::mem::take(&mut book.out);
     // What was moved without being looked up is stored now, and no part of what is looked up next.
     let looked_up = &book.stored.holdings;

@@ -26,7 +26,7 @@ mod steward;
 pub mod testing;
 
 pub use blob::{BlobError, FORMAT};
-pub use commit::{Advance, Batch, Committed, DeadLetter, Erasure};
+pub use commit::{Advance, Batch, Committed, DeadLetter, Erasure, Newest, Prepared};
 pub use error::{Class, Error};
 pub use open::{Durability, Options, Store};
 pub use outbox::{OutboxRow, OutboxSeq};

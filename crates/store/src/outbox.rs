@@ -50,7 +50,7 @@ const REWRITE: Sql = Sql {
     input: &[],
 };
 const REMOVE: Sql = Sql {
-    text: "DELETE FROM outbox WHERE seq = $1",
+    text: "DELETE FROM outbox WHERE seq = $1 AND messages = $2",
     table: "outbox",
     key: 0,
     input: &[],
@@ -296,14 +296,15 @@ async fn take_out(
         .await?;
     let mut taken = 0;
     for (seq, rest) in found {
-        let cells = vec![
-            seq.into(),
-            count(rest.left),
-            rest.body.into(),
-            count(rest.left + rest.gone),
-        ];
+        let held = count(rest.left + rest.gone);
         // Somebody else may be at the same row; then it stays as that one leaves it, and is published again.
-        if conn.execute(&REWRITE, cells).await? == 1 {
+        let written = if rest.left == 0 {
+            conn.execute(&REMOVE, vec![seq.into(), held]).await?
+        } else {
+            let cells = vec![seq.into(), count(rest.left), rest.body.into(), held];
+            conn.execute(&REWRITE, cells).await?
+        };
+        if written == 1 {
             taken += rest.gone as u64;
         }
     }

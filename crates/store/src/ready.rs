@@ -237,7 +237,7 @@ const RETRIED: Sql = Sql {
 
 /// An entity's row but for the number of its newest row in the ledger.
 pub(crate) struct EntityRow {
-    id: EntityId,
+    pub id: EntityId,
     version: i64,
     wake: Option<i64>,
     body: Vec<u8>,
@@ -251,6 +251,14 @@ pub(crate) struct InputRow {
     event: Option<Vec<u8>>,
     outcome: &'static str,
     body: Vec<u8>,
+}
+
+/// Rows that stand in a book, by their keys.
+#[derive(Default)]
+pub(crate) struct Written {
+    pub links: Vec<RecordKey>,
+    pub keys: Vec<Digest>,
+    pub addresses: Vec<Digest>,
 }
 
 /// Everything of a commit that can be made ready before its transaction begins.
@@ -276,6 +284,8 @@ pub(crate) struct Ready {
     rewritten_ledger: Rows,
     rewritten_parked: Rows,
     erased_letters: Rows,
+    /// Which rows, besides those of entities, the batch writes.
+    pub written: Written,
     /// Links that the batch made without having looked the record up.
     pub blind_links: BTreeMap<RecordKey, EntityId>,
     /// Keys that the batch changed without having looked them up: entity → has it now.
@@ -303,6 +313,7 @@ impl Ready {
         let mut dirty: Vec<_> = book.addresses.iter().filter(|(_, a)| a.dirty).collect();
         dirty.sort_unstable_by_key(|(id, _)| **id);
         for (id, row) in dirty {
+            ready.written.addresses.push(*id);
             ready.addresses.push([
                 (*id).into(),
                 next_version(row.version)?.into(),
@@ -333,7 +344,10 @@ impl Ready {
             book.out.links.iter().map(|(r, e)| (r, e)).collect();
         for (record, entity) in changed {
             match book.stored.links.get(record) {
-                Some(version) => self.push_link(record, next_version(*version)?, *entity),
+                Some(version) => {
+                    self.push_link(record, next_version(*version)?, *entity);
+                    self.written.links.push(record.clone());
+                }
                 None => {
                     self.blind_links.insert(record.clone(), *entity);
                 }
@@ -363,6 +377,7 @@ impl Ready {
             let now = book.keys.get(&key);
             if let Some(version) = book.stored.keys.get(&key) {
                 let holders = code::holders(now.into_iter().flatten());
+                self.written.keys.push(key);
                 self.keys
                     .push([key.into(), next_version(*version)?.into(), holders.into()]);
             } else {
@@ -541,6 +556,17 @@ impl Ready {
                 letter.payload.clone().into(),
             ]);
         }
+    }
+
+    /// Whether something is written of which a book holds only a part.
+    pub fn moves_what_is_shared(&self) -> bool {
+        !(self.blind_links.is_empty()
+            && self.blind_keys.is_empty()
+            && self.guards.is_empty()
+            && self.holdings.is_empty()
+            && self.rereads.is_empty()
+            && self.rewritten_ledger.is_empty()
+            && self.rewritten_parked.is_empty())
     }
 
     /// Links and keys that the batch wrote without reading are compared with what is stored now.

@@ -6,7 +6,7 @@ use baton_core::time::Millis;
 
 use super::Daemon;
 use crate::{
-    engine::{Engine, EngineError},
+    engine::{Ahead, Consumed, Engine, EngineError, Report},
     faults::{Step, reached},
     kafka::{Control, GroupConsumer, Limits, PositionsOf, Publisher},
     retry::until_it_passes,
@@ -43,48 +43,80 @@ impl Daemon {
         result.map_err(Into::into)
     }
 
+    /// A batch is settled while the one before it is still being written.
     async fn settle_all(&self, consumer: &mut GroupConsumer) -> Result<(), EngineError> {
+        let mut behind = None;
         loop {
             let batch = tokio::select! {
                 biased;
-                () = self.stop.soft.cancelled() => return Ok(()),
+                () = self.stop.soft.cancelled() => {
+                    return self.tell(consumer, self.engine.finish(&mut behind).await?);
+                }
                 () = self.resume.notified() => {
                     consumer.tell(Control::Resume)?;
                     continue;
                 }
                 batch = consumer.batches.recv() => batch,
+                // Nothing has come meanwhile.
+                () = through(&mut behind) => {
+                    let report = self.settled(&mut Vec::new(), &mut behind).await?;
+                    self.tell(consumer, report)?;
+                    continue;
+                }
             };
-            let Some(batch) = batch else {
+            let Some(mut batch) = batch else {
                 return Err(EngineError::Kafka(crate::kafka::KafkaFault::Gone));
             };
             reached(Step::Consumed);
-            let batch = tokio::sync::Mutex::new(batch);
-            let report = until_it_passes(
-                &self.stop.soft,
-                "settle a batch",
-                EngineError::passing,
-                || async { self.engine.process(&mut *batch.lock().await).await },
-            )
-            .await?;
-            for (topic, partition, offset) in report.stopped {
-                tracing::error!(
-                    topic = &*topic,
-                    partition,
-                    offset,
-                    "too many messages cannot be understood: partition stopped; mend the producer or the mapping, \
-                     then reload"
-                );
-                consumer.tell(Control::Stop {
-                    topic,
-                    partition,
-                    offset,
-                })?;
-            }
-            if !report.positions.is_empty() {
-                consumer.tell(Control::Settled(report.positions))?;
-            }
-            self.outbox.notify_one();
+            let report = self.settled(&mut batch, &mut behind).await?;
+            self.tell(consumer, report)?;
         }
+    }
+
+    /// Settles a batch, or without one only what is behind.
+    async fn settled(
+        &self,
+        batch: &mut Vec<Consumed>,
+        behind: &mut Option<Ahead>,
+    ) -> Result<Report, EngineError> {
+        let both = tokio::sync::Mutex::new((batch, behind));
+        until_it_passes(
+            &self.stop.soft,
+            "settle a batch",
+            EngineError::passing,
+            || async {
+                let (batch, behind) = &mut *both.lock().await;
+                if batch.is_empty() {
+                    self.engine.finish(behind).await
+                } else {
+                    self.engine.process_ahead(batch, behind).await
+                }
+            },
+        )
+        .await
+    }
+
+    /// Tells the consumer what became of a batch.
+    fn tell(&self, consumer: &GroupConsumer, report: Report) -> Result<(), EngineError> {
+        for (topic, partition, offset) in report.stopped {
+            tracing::error!(
+                topic = &*topic,
+                partition,
+                offset,
+                "too many messages cannot be understood: partition stopped; mend the producer or the mapping, then \
+                 reload"
+            );
+            consumer.tell(Control::Stop {
+                topic,
+                partition,
+                offset,
+            })?;
+        }
+        if !report.positions.is_empty() {
+            consumer.tell(Control::Settled(report.positions))?;
+        }
+        self.outbox.notify_one();
+        Ok(())
     }
 
     /// Role `timers`.
@@ -160,6 +192,14 @@ impl Daemon {
                 () = tokio::time::sleep(LOOK) => {}
             }
         }
+    }
+}
+
+/// Until the commit behind is through; without one for ever.
+async fn through(behind: &mut Option<Ahead>) {
+    match behind {
+        Some(ahead) => ahead.through().await,
+        None => std::future::pending().await,
     }
 }
 

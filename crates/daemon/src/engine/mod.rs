@@ -1,6 +1,7 @@
 //! The engine: everything between the log and the store, in functions that a driver can step.
 
 mod acts;
+mod ahead;
 mod decode;
 mod drive;
 mod erase;
@@ -26,6 +27,7 @@ use baton_config::Settings;
 use baton_core::{rules::Rules, time::Millis};
 use baton_store::{Activation, Store};
 
+pub use ahead::Ahead;
 pub use message::{Consumed, Headers, header};
 pub use pipeline::Report;
 pub use places::Places;
@@ -85,6 +87,8 @@ pub enum EngineError {
     Contended { attempts: u32 },
     #[error(transparent)]
     Kafka(#[from] KafkaFault),
+    #[error("a commit ended without a word; whether it happened stands in the positions")]
+    CommitLost,
     #[error("the book asked for more and more to be loaded; this is a mistake in Baton")]
     Bottomless,
 }
@@ -101,7 +105,7 @@ impl EngineError {
                 | baton_store::Class::Full => Passing::Yes,
                 _ => Passing::No,
             },
-            Self::Contended { .. } => Passing::Yes,
+            Self::Contended { .. } | Self::CommitLost => Passing::Yes,
             Self::Kafka(fault) => fault.passing(),
             Self::Bottomless => Passing::No,
         }
@@ -115,6 +119,8 @@ pub struct Engine {
     pub metrics: Arc<Metrics>,
     active: ArcSwap<Active>,
     work: tokio::sync::Mutex<Work>,
+    /// Held by the commit of a batch on which the next one is being settled; see [`Ahead`].
+    under_way: Arc<tokio::sync::Mutex<()>>,
     /// When what nobody asks for any more was last removed.
     pruned: AtomicI64,
 }
@@ -145,6 +151,7 @@ impl Engine {
             metrics,
             active: ArcSwap::from_pointee(active),
             work: tokio::sync::Mutex::default(),
+            under_way: Arc::default(),
             pruned: AtomicI64::new(0),
         };
         let stored = engine.stored_positions().await?;
@@ -165,6 +172,7 @@ impl Engine {
     pub async fn activate(&self, active: Active) -> Result<bool, EngineError> {
         // No batch may be half under the old and half under the new rules.
         let mut work = self.work.lock().await;
+        let _ = self.under_way.lock().await;
         let changed = self.note_activation(&active).await?;
         work.flood = None;
         self.active.store(Arc::new(active));

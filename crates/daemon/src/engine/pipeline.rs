@@ -9,10 +9,10 @@ use baton_core::{
     time::{MINUTE, Millis},
     wire::ResultOutcome,
 };
-use baton_store::{Advance, Batch, Class, DeadLetter, RunCounts};
+use baton_store::{Advance, Batch, Class, DeadLetter};
 
 use super::{
-    Active, Consumed, Engine, EngineError, Lane, Work,
+    Active, Consumed, Engine, EngineError, Input, Lane, Work,
     decode::{BURIED, Dead, Intake, decode},
     flood::Flood,
     headers,
@@ -32,11 +32,95 @@ const ROUNDS: usize = 16;
 
 /// Whether settling a batch moves the positions.
 #[derive(Clone, Copy)]
-enum Moves<'r> {
+pub(super) enum Moves<'r> {
     /// The batch comes from the log.
     Forward,
     /// The batch is made of dead letters, which these are.
     None { retried: &'r [Digest] },
+}
+
+/// A batch of messages on its way to being decided.
+pub(super) struct Docket {
+    items: Vec<Item>,
+    /// For each item its message and where that came in.
+    sources: Vec<(usize, Input)>,
+    causes: Vec<Option<Digest>>,
+    /// For each item what a target answered, if it is an answer.
+    answers: Vec<Option<ResultOutcome>>,
+    /// What could not be understood, likewise.
+    dead: Vec<(usize, Input, Dead)>,
+    stored: Batch,
+    /// The transaction's time.
+    at: Millis,
+}
+
+/// A batch of messages that is decided and not stored yet.
+pub(super) struct Decided {
+    pub stored: Batch,
+    sources: Vec<(usize, Input)>,
+    answers: Vec<Option<ResultOutcome>>,
+    settled: Vec<Settled>,
+    dead: Vec<(usize, Input, Dead)>,
+    effects: Effects,
+}
+
+impl Docket {
+    pub fn of(
+        batch: &[Consumed],
+        intakes: Vec<Intake>,
+        advances: Vec<Advance>,
+        moves: Moves<'_>,
+        at: Millis,
+    ) -> Self {
+        let mut items = Vec::with_capacity(intakes.len());
+        let mut sources = Vec::with_capacity(intakes.len());
+        let mut causes = Vec::with_capacity(intakes.len());
+        let mut dead = Vec::new();
+        for mut intake in intakes {
+            for item in intake.items.drain(..) {
+                causes.push(cause_of(batch.get(intake.message), &item));
+                sources.push((intake.message, intake.input));
+                items.push(item);
+            }
+            for letter in intake.dead.drain(..) {
+                dead.push((intake.message, intake.input, letter));
+            }
+        }
+        let answers = items.iter().map(|item| match item {
+            Item::Answer { answer, .. } => Some(answer.outcome),
+            _ => None,
+        });
+        Self {
+            answers: answers.collect(),
+            stored: Batch {
+                positions: advances,
+                dead_letters: dead
+                    .iter()
+                    .map(|(_, _, dead)| stored_letter(dead))
+                    .collect(),
+                retried: match moves {
+                    Moves::Forward => Vec::new(),
+                    Moves::None { retried } => retried.to_vec(),
+                },
+                ..Batch::default()
+            },
+            items,
+            sources,
+            causes,
+            dead,
+            at,
+        }
+    }
+}
+
+/// A batch without what follows a flood of bad messages.
+pub(super) struct Stem {
+    pub intakes: Vec<Intake>,
+    pub flood: Flood,
+    /// Partitions that are stopped by it, and the first offset that is not settled.
+    pub stopped: Vec<(Arc<str>, i32, i64)>,
+    /// The messages that were taken out.
+    pub refused: Vec<Consumed>,
 }
 
 /// What became of a batch.
@@ -83,32 +167,40 @@ impl Engine {
     /// When the store cannot be reached or written, or other workers are always faster.
     pub async fn process(&self, batch: &mut Vec<Consumed>) -> Result<Report, EngineError> {
         let mut work = self.work.lock().await;
+        let _ = self.under_way.lock().await;
         let active = self.active();
-        batch.sort_by_cached_key(|message| active.topics.position(message));
         for _ in 0..ATTEMPTS {
+            batch.sort_by_cached_key(|message| active.topics.position(message));
             let intakes = self.decode(batch, &active);
             reached(Step::Decoded);
-            let (intakes, flood, stopped) = stem(&work, &active, batch, intakes);
-            let moves = Moves::Forward;
+            let stem = stem(&work, &active, batch, intakes);
             let settled = self
-                .settle_messages(&mut work, &active, batch, intakes, moves)
+                .settle_messages(&mut work, &active, batch, stem.intakes, Moves::Forward)
                 .await;
             match settled {
                 Ok(mut report) => {
-                    for (topic, partition, _) in &stopped {
-                        self.metrics.set_stopped(topic, *partition, true);
-                    }
-                    work.flood = Some(flood);
-                    report.stopped = stopped;
+                    self.note_stopped(&stem.stopped);
+                    work.flood = Some(stem.flood);
+                    report.stopped = stem.stopped;
                     return Ok(report);
                 }
-                Err(error) => self.recover(&mut work, batch, error).await?,
+                Err(error) => {
+                    // No verdict has been taken of them.
+                    batch.extend(stem.refused);
+                    self.recover(&mut work, batch, error).await?;
+                }
             }
             if batch.is_empty() {
                 return Ok(Report::default());
             }
         }
         Err(EngineError::Contended { attempts: ATTEMPTS })
+    }
+
+    pub(super) fn note_stopped(&self, stopped: &[(Arc<str>, i32, i64)]) {
+        for (topic, partition, _) in stopped {
+            self.metrics.set_stopped(topic, *partition, true);
+        }
     }
 
     /// Settles messages that were read before, without moving any position.
@@ -118,6 +210,7 @@ impl Engine {
         retried: &[Digest],
     ) -> Result<Report, EngineError> {
         let mut work = self.work.lock().await;
+        let _ = self.under_way.lock().await;
         let active = self.active();
         batch.sort_by_cached_key(|message| active.topics.position(message));
         for _ in 0..ATTEMPTS {
@@ -152,14 +245,12 @@ impl Engine {
         F: Future<Output = Result<(Vec<Item>, Batch), EngineError>>,
     {
         let mut work = self.work.lock().await;
+        let _ = self.under_way.lock().await;
         let active = self.active();
         for _ in 0..ATTEMPTS {
             let at = self.instant(&mut work, None);
             let (items, batch) = make().await?;
-            let done = self
-                .transact(&active, items, batch, Vec::new(), at, &[], |_| Vec::new())
-                .await;
-            match done {
+            match self.transact(&active, items, batch, at).await {
                 Ok(settled) => return Ok(settled),
                 Err(error) => self.recover(&mut work, &mut Vec::new(), error).await?,
             }
@@ -167,7 +258,7 @@ impl Engine {
         Err(EngineError::Contended { attempts: ATTEMPTS })
     }
 
-    fn decode(&self, batch: &[Consumed], active: &Active) -> Vec<Intake> {
+    pub(super) fn decode(&self, batch: &[Consumed], active: &Active) -> Vec<Intake> {
         decode(
             batch,
             &active.rules,
@@ -178,14 +269,21 @@ impl Engine {
     }
 
     /// After a failed transaction: goes on only if somebody else was faster.
-    async fn recover(
+    pub(super) async fn recover(
         &self,
         work: &mut Work,
         batch: &mut Vec<Consumed>,
         error: EngineError,
     ) -> Result<(), EngineError> {
-        let EngineError::Store(error) = error else {
-            return Err(error);
+        let error = match error {
+            EngineError::Store(error) => error,
+            EngineError::CommitLost => {
+                self.metrics.store_errors.inc();
+                let stored = self.stored_positions().await?;
+                work.places.refresh(stored, batch);
+                return Ok(());
+            }
+            other => return Err(other),
         };
         match error.class() {
             Class::Conflict => {
@@ -206,7 +304,7 @@ impl Engine {
     }
 
     /// The transaction's instant on the log's clock.
-    fn instant(&self, work: &mut Work, arrival: Option<Millis>) -> Millis {
+    pub(super) fn instant(&self, work: &mut Work, arrival: Option<Millis>) -> Millis {
         let now = self.clock.now();
         // A producer whose clock is wrong by hours must not carry everybody into the future.
         let arrival = arrival.map_or(now, |at| at.min(now.plus(5 * MINUTE)));
@@ -223,71 +321,70 @@ impl Engine {
         moves: Moves<'_>,
     ) -> Result<Report, EngineError> {
         let at = self.instant(work, batch.iter().map(|m| m.arrival).max());
-        let (advances, retried) = match moves {
-            Moves::Forward => (work.places.advances(batch), Vec::new()),
-            Moves::None { retried } => (Vec::new(), retried.to_vec()),
+        let advances = match moves {
+            Moves::Forward => work.places.advances(batch),
+            Moves::None { .. } => Vec::new(),
         };
-        let mut items = Vec::with_capacity(intakes.len());
-        let mut sources = Vec::with_capacity(intakes.len());
-        let mut causes = Vec::with_capacity(intakes.len());
-        let mut dead = Vec::new();
-        for mut intake in intakes {
-            for item in intake.items.drain(..) {
-                causes.push(cause_of(batch.get(intake.message), &item));
-                sources.push((intake.message, intake.input));
-                items.push(item);
-            }
-            for letter in intake.dead.drain(..) {
-                dead.push((intake.message, intake.input, letter));
-            }
-        }
-        let answers: Vec<Option<ResultOutcome>> = items
-            .iter()
-            .map(|item| match item {
-                Item::Answer { answer, .. } => Some(answer.outcome),
-                _ => None,
-            })
-            .collect();
-        let stored = Batch {
-            positions: advances.clone(),
-            dead_letters: dead
-                .iter()
-                .map(|(_, _, dead)| stored_letter(dead))
-                .collect(),
-            retried,
-            ..Batch::default()
-        };
-        let messages: Vec<OutMessage> = dead
-            .iter()
-            .map(|(_, _, dead)| dead_letter_message(dead, at))
-            .collect();
-        let buried: Vec<usize> = dead
-            .iter()
-            .filter(|(_, input, _)| input.lane != Lane::Results)
-            .map(|(message, ..)| *message)
-            .collect();
-        // An answer is no change; what a run comes to is told of its changes.
-        let changes: Vec<Option<usize>> = sources
-            .iter()
-            .zip(&answers)
-            .map(|((message, _), answer)| answer.is_none().then_some(*message))
-            .collect();
-        let count = |settled: &[Settled]| {
-            let outcomes = changes.iter().zip(settled);
-            let counted = outcomes.filter_map(|(message, s)| Some(((*message)?, s.outcome)));
-            let buried = buried.iter().map(|message| (*message, BURIED));
-            run_counts(batch, counted.chain(buried), at)
-        };
-        let settled = self
-            .transact(active, items, stored, messages, at, &causes, count)
-            .await?;
-        work.places.moved(&advances);
+        let docket = Docket::of(batch, intakes, advances, moves, at);
+        let mut book = Book::default();
+        let decided = self.decide(&mut book, active, docket, batch).await?;
+        let started = Instant::now();
+        self.store.commit(&mut book, &decided.stored).await?;
+        self.metrics.stage(Stage::Commit, started.elapsed());
+        reached(Step::Committed);
+        work.places.moved(&decided.stored.positions);
+        Ok(self.conclude(decided, batch))
+    }
 
+    /// `identify → apply` of a batch of messages, on a book that may hold rows already.
+    pub(super) async fn decide(
+        &self,
+        book: &mut Book,
+        active: &Active,
+        docket: Docket,
+        batch: &[Consumed],
+    ) -> Result<Decided, EngineError> {
+        let Docket {
+            items,
+            sources,
+            causes,
+            answers,
+            dead,
+            mut stored,
+            at,
+        } = docket;
+        let settled = self.apply(book, active, items, at, &causes).await?;
+        let messages = dead.iter().map(|(.., dead)| dead_letter_message(dead, at));
+        book.out.messages.extend(messages);
+        // An answer is no change; what a run comes to is told of its changes.
+        let changes = sources.iter().zip(&answers).zip(&settled);
+        let counted = changes.filter(|((_, answer), _)| answer.is_none());
+        let counted = counted.map(|(((message, _), _), settled)| (*message, settled.outcome));
+        let buried = dead.iter();
+        let buried = buried.filter(|(_, input, _)| input.lane != Lane::Results);
+        let buried = buried.map(|(message, ..)| (*message, BURIED));
+        stored.runs = run_counts(batch, counted.chain(buried), at);
+        let effects = Effects::of(book);
+        reached(Step::Applied);
+        Ok(Decided {
+            stored,
+            sources,
+            answers,
+            settled,
+            dead,
+            effects,
+        })
+    }
+
+    /// What happened is counted and told, once it has happened.
+    pub(super) fn conclude(&self, decided: Decided, batch: &[Consumed]) -> Report {
+        decided.effects.count(&self.metrics);
         let mut report = Report {
-            positions: positions(&advances, batch),
+            positions: positions(&decided.stored.positions, batch),
             ..Report::default()
         };
-        for (((_, input), settled), answer) in sources.iter().zip(&settled).zip(answers) {
+        let settled = decided.sources.iter().zip(&decided.settled);
+        for (((_, input), settled), answer) in settled.zip(decided.answers) {
             if let Some(outcome) = answer {
                 report.answers += 1;
                 self.metrics.answered(input.system, answer_name(outcome), 1);
@@ -296,7 +393,7 @@ impl Engine {
                 self.metrics.settled(input.system, settled.outcome, 1);
             }
         }
-        for (_, input, dead) in &dead {
+        for (_, input, dead) in &decided.dead {
             self.metrics
                 .dead_letter(input.system.as_str(), &dead.letter.code);
             if input.lane == Lane::Results {
@@ -307,28 +404,40 @@ impl Engine {
             }
         }
         self.observe_batch(batch);
-        Ok(report)
+        report
     }
 
-    /// `identify → apply → commit`. `count` tells what became of which run, once that is known.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what one transaction is made of, put together in two places"
-    )]
+    /// `identify → apply → commit` of items that no message brought.
     async fn transact(
         &self,
         active: &Active,
         items: Vec<Item>,
-        mut batch: Batch,
-        messages: Vec<OutMessage>,
+        batch: Batch,
         at: Millis,
-        causes: &[Option<Digest>],
-        count: impl FnOnce(&[Settled]) -> Vec<(String, Millis, RunCounts)>,
     ) -> Result<Vec<Settled>, EngineError> {
         let mut book = Book::default();
-
+        let settled = self.apply(&mut book, active, items, at, &[]).await?;
+        let effects = Effects::of(&book);
+        reached(Step::Applied);
         let started = Instant::now();
-        self.identify(&mut book, &items, active).await?;
+        self.store.commit(&mut book, &batch).await?;
+        self.metrics.stage(Stage::Commit, started.elapsed());
+        reached(Step::Committed);
+        effects.count(&self.metrics);
+        Ok(settled)
+    }
+
+    /// `identify → apply`: what follows from each item is traced to its cause.
+    async fn apply(
+        &self,
+        book: &mut Book,
+        active: &Active,
+        items: Vec<Item>,
+        at: Millis,
+        causes: &[Option<Digest>],
+    ) -> Result<Vec<Settled>, EngineError> {
+        let started = Instant::now();
+        self.identify(book, &items, active).await?;
         self.metrics.stage(Stage::Identify, started.elapsed());
         reached(Step::Identified);
 
@@ -343,16 +452,6 @@ impl Engine {
             }
         }
         self.metrics.stage(Stage::Apply, started.elapsed());
-
-        book.out.messages.extend(messages);
-        batch.runs = count(&settled);
-        let effects = Effects::of(&book);
-        reached(Step::Applied);
-        let started = Instant::now();
-        self.store.commit(&mut book, &batch).await?;
-        self.metrics.stage(Stage::Commit, started.elapsed());
-        reached(Step::Committed);
-        effects.count(&self.metrics);
         Ok(settled)
     }
 
@@ -384,13 +483,12 @@ fn is_empty(needs: &Needs) -> bool {
 }
 
 /// Takes out what follows a flood of bad messages. The verdict takes effect only if the transaction does.
-#[expect(clippy::type_complexity, reason = "used in one place")]
-fn stem(
+pub(super) fn stem(
     work: &Work,
     active: &Active,
     batch: &mut Vec<Consumed>,
     intakes: Vec<Intake>,
-) -> (Vec<Intake>, Flood, Vec<(Arc<str>, i32, i64)>) {
+) -> Stem {
     let settings = &active.settings.daemon;
     let mut flood = work.flood.clone().unwrap_or_else(|| {
         Flood::new(
@@ -429,12 +527,19 @@ fn stem(
         at += 1;
     }
     let mut verdicts = refused.into_iter();
-    batch.retain(|_| !verdicts.next().unwrap_or(false));
+    let refused = batch
+        .extract_if(.., |_| verdicts.next().unwrap_or(false))
+        .collect();
     let stopped = stopped
         .into_iter()
         .map(|((topic, partition), offset)| (topic, partition, offset))
         .collect();
-    (kept, flood, stopped)
+    Stem {
+        intakes: kept,
+        flood,
+        stopped,
+        refused,
+    }
 }
 
 /// What the messages that follow from an item are traced to: the trace that its producer started, else its event.

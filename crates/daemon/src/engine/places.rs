@@ -136,6 +136,21 @@ impl Places {
         }
     }
 
+    /// The commit that [`Places::moved`] was told of ahead of its time has not happened.
+    pub fn stayed(&mut self, advances: &[Advance]) {
+        for advance in advances {
+            let key = (
+                advance.topic.to_string(),
+                advance.partition,
+                advance.incarnation.to_string(),
+            );
+            match advance.from {
+                Some(from) => drop(self.next.insert(key, from)),
+                None => drop(self.next.remove(&key)),
+            }
+        }
+    }
+
     /// Takes over what the store has by now, and tells which messages of the batch somebody else has settled since:
     /// those before a position that has moved on without us.
     pub fn refresh(&mut self, stored: Vec<StoredPosition>, batch: &mut Vec<Consumed>) {

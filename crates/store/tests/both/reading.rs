@@ -8,6 +8,7 @@ on_both! {
     the_outbox_gives_messages_in_order_and_forgets_only_published_ones,
     a_page_of_the_outbox_ends_where_it_has_enough,
     many_messages_of_one_transaction_come_and_go_in_order,
+    a_buried_message_leaves_its_row_and_the_row_goes_with_its_last,
     one_relay_holds_the_lease,
     pages_of_entities_cover_each_once,
     only_a_database_of_its_own_has_a_clock_of_its_own,
@@ -178,6 +179,41 @@ async fn many_messages_of_one_transaction_come_and_go_in_order(store: &Store) ->
         told.extend(page.into_iter().map(|m| m.key));
     }
     assert!(told.into_iter().eq((0..1_000).map(|n| n.to_string())));
+    Ok(())
+}
+
+async fn a_buried_message_leaves_its_row_and_the_row_goes_with_its_last(store: &Store) -> Checked {
+    let mut book = Book::default();
+    for key in ["0", "1"] {
+        book.out.messages.push(message(key, OutTopic::Golden));
+    }
+    store.commit(&mut book, &Batch::default()).await?;
+    let all = store.outbox_page(OutboxSeq(0), 9).await?;
+    store.outbox_bury(all[0].seq, &dead_letter("a", 1)).await?;
+    assert_eq!(store.outbox_page(OutboxSeq(0), 9).await?, all[1..]);
+    store.outbox_bury(all[0].seq, &dead_letter("b", 1)).await?;
+    assert!(
+        store.dead_letter(digest("b")).await?.is_none(),
+        "gone already"
+    );
+    store.outbox_bury(all[1].seq, &dead_letter("c", 1)).await?;
+    assert!(store.outbox_page(OutboxSeq(0), 9).await?.is_empty());
+    assert_eq!(
+        store.counts().await?.outbox_since,
+        None,
+        "no empty row is left"
+    );
+
+    // What is put back stands behind all that waits.
+    let mut letter = dead_letter("a", 1);
+    letter.payload = b"{}".to_vec();
+    let put = store.outbox_put_back(&letter, OutTopic::Golden, Millis(9));
+    assert!(put.await?);
+    let again = store.outbox_page(OutboxSeq(0), 9).await?;
+    assert_eq!(again.len(), 1);
+    assert!(again[0].seq > all[1].seq);
+    let put = store.outbox_put_back(&letter, OutTopic::Golden, Millis(9));
+    assert!(!put.await?);
     Ok(())
 }
 

@@ -1,0 +1,217 @@
+//! Settling a batch while the one before it is still being written: the database works for one, the processor for the
+//! other.
+//!
+//! The next batch is settled on the rows that the commit under way will leave. Commits follow each other in order, and
+//! the versions of rows and positions say whether all came as was thought. When a commit does not happen, what was
+//! settled on it is thrown away, and both batches are settled one after the other.
+
+use std::{sync::Arc, time::Instant};
+
+use baton_core::book::Book;
+use baton_store::{Newest, Prepared, Store};
+use tokio::task::JoinHandle;
+
+use super::{
+    Consumed, Engine, EngineError, Report,
+    flood::Flood,
+    pipeline::{Decided, Docket, Moves, Stem, stem},
+};
+use crate::{
+    faults::{Step, reached},
+    telemetry::Stage,
+};
+
+/// A batch whose commit is under way. Dropping it does not stop the commit.
+pub struct Ahead {
+    batch: Vec<Consumed>,
+    /// None: it did not come about, and the batch has to be settled anew.
+    commit: Option<Commit>,
+}
+
+struct Commit {
+    task: JoinHandle<Result<Newest, baton_store::Error>>,
+    /// What came of it, as soon as somebody has asked.
+    outcome: Option<Result<Newest, EngineError>>,
+    plan: Plan,
+}
+
+/// What is thought to come true with a commit.
+struct Plan {
+    decided: Decided,
+    /// The rows that the commit leaves; none where the next batch must wait for it.
+    rows: Option<Book>,
+    flood_before: Option<Flood>,
+    stopped: Vec<(Arc<str>, i32, i64)>,
+    /// Messages that followed a flood of bad ones.
+    refused: Vec<Consumed>,
+}
+
+impl Ahead {
+    /// Waits until the commit is through, whatever came of it.
+    pub async fn through(&mut self) {
+        if let Some(commit) = self.commit.as_mut().filter(|c| c.outcome.is_none()) {
+            let joined = (&mut commit.task).await;
+            commit.outcome = Some(match joined {
+                Ok(written) => written.map_err(Into::into),
+                // A panic, or a runtime that ends: what it had written by then is not known.
+                Err(_) => Err(EngineError::CommitLost),
+            });
+        }
+    }
+
+    /// The rows for the next batch to be settled on.
+    fn rows(&mut self) -> Option<Book> {
+        self.commit.as_mut()?.plan.rows.take()
+    }
+}
+
+impl Engine {
+    /// Settles a batch as [`Engine::process`] does, but does not wait for its commit: it takes the place of the batch
+    /// `behind` it, whose report is returned. After a passing error call it again with the same two.
+    ///
+    /// # Errors
+    /// As [`Engine::process`], of either batch.
+    pub async fn process_ahead(
+        &self,
+        batch: &mut Vec<Consumed>,
+        behind: &mut Option<Ahead>,
+    ) -> Result<Report, EngineError> {
+        let rows = behind.as_mut().and_then(Ahead::rows);
+        let mut report = Report::default();
+        let mut settled = None;
+        if let Some(rows) = rows {
+            let (mut prepared, plan) = self.settle_on(rows, batch).await?;
+            match self.newest(behind).await {
+                Some(newest) => {
+                    prepared.follow(&newest);
+                    settled = Some((prepared, plan));
+                }
+                None => self.forget(plan, batch).await,
+            }
+        }
+        report.add(self.finish(behind).await?);
+        let (prepared, plan) = match settled {
+            Some(settled) => settled,
+            None => self.settle_on(Book::default(), batch).await?,
+        };
+        *behind = Some(self.commit(prepared, plan, std::mem::take(batch)).await);
+        Ok(report)
+    }
+
+    /// Waits for the commit of the batch behind and tells what became of it. If it did not come about, the batch is
+    /// settled by itself.
+    ///
+    /// # Errors
+    /// As [`Engine::process`]; then it is still behind.
+    pub async fn finish(&self, behind: &mut Option<Ahead>) -> Result<Report, EngineError> {
+        let Some(ahead) = behind else {
+            return Ok(Report::default());
+        };
+        ahead.through().await;
+        if let Some(commit) = ahead.commit.take() {
+            match commit.outcome {
+                Some(Ok(_)) => {
+                    let stopped = commit.plan.stopped;
+                    let mut report = self.conclude(commit.plan.decided, &ahead.batch);
+                    self.note_stopped(&stopped);
+                    report.stopped = stopped;
+                    *behind = None;
+                    return Ok(report);
+                }
+                outcome => {
+                    self.forget(commit.plan, &mut ahead.batch).await;
+                    if let Some(Err(error)) = outcome {
+                        let mut work = self.work.lock().await;
+                        self.recover(&mut work, &mut ahead.batch, error).await?;
+                    }
+                }
+            }
+        }
+        let report = self.process(&mut ahead.batch).await?;
+        *behind = None;
+        Ok(report)
+    }
+
+    /// What the commit behind left in the ledger, if it came about.
+    async fn newest(&self, behind: &mut Option<Ahead>) -> Option<Newest> {
+        let ahead = behind.as_mut()?;
+        ahead.through().await;
+        match &ahead.commit.as_ref()?.outcome {
+            Some(Ok(newest)) => Some(newest.clone()),
+            _ => None,
+        }
+    }
+
+    /// `decode → normalise → identify → apply`, on a book that may hold rows already, and the rows to write.
+    async fn settle_on(
+        &self,
+        mut book: Book,
+        batch: &mut Vec<Consumed>,
+    ) -> Result<(Prepared, Plan), EngineError> {
+        let mut work = self.work.lock().await;
+        let active = self.active();
+        batch.sort_by_cached_key(|message| active.topics.position(message));
+        let intakes = self.decode(batch, &active);
+        reached(Step::Decoded);
+        let Stem {
+            intakes,
+            flood,
+            stopped,
+            refused,
+        } = stem(&work, &active, batch, intakes);
+        let at = self.instant(&mut work, batch.iter().map(|m| m.arrival).max());
+        let advances = work.places.advances(batch);
+        let docket = Docket::of(batch, intakes, advances, Moves::Forward, at);
+        let decided = match self.decide(&mut book, &active, docket, batch).await {
+            Ok(decided) => decided,
+            Err(error) => {
+                batch.extend(refused);
+                return Err(error);
+            }
+        };
+        let prepared = Store::prepare(&mut book, &decided.stored)?;
+        let rows = (!prepared.stands_alone()).then(|| Store::carried(book, &prepared));
+        work.places.moved(&decided.stored.positions);
+        let plan = Plan {
+            decided,
+            rows,
+            flood_before: work.flood.replace(flood),
+            stopped,
+            refused,
+        };
+        Ok((prepared, plan))
+    }
+
+    /// Begins the commit. Whoever settles anything else waits for its end.
+    async fn commit(&self, prepared: Prepared, plan: Plan, batch: Vec<Consumed>) -> Ahead {
+        let _work = self.work.lock().await;
+        let alone = self.under_way.clone().lock_owned().await;
+        let (store, metrics) = (self.store.clone(), self.metrics.clone());
+        let task = tokio::spawn(async move {
+            let started = Instant::now();
+            let written = store.write(prepared).await;
+            metrics.stage(Stage::Commit, started.elapsed());
+            if written.is_ok() {
+                reached(Step::Committed);
+            }
+            drop(alone);
+            written
+        });
+        Ahead {
+            batch,
+            commit: Some(Commit {
+                task,
+                outcome: None,
+                plan,
+            }),
+        }
+    }
+
+    /// What was thought to come true has not.
+    async fn forget(&self, plan: Plan, batch: &mut Vec<Consumed>) {
+        let mut work = self.work.lock().await;
+        work.places.stayed(&plan.decided.stored.positions);
+        work.flood = plan.flood_before;
+        batch.extend(plan.refused);
+    }
+}
