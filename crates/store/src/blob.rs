@@ -39,6 +39,27 @@ pub enum BlobError {
     Trailing(usize),
 }
 
+/// Puts texts in by the piece; what postcard brings for anything that can be extended puts in byte by byte.
+struct Bytes(Vec<u8>);
+
+impl postcard::ser_flavors::Flavor for Bytes {
+    type Output = Vec<u8>;
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<Vec<u8>> {
+        Ok(self.0)
+    }
+}
+
 /// # Errors
 /// If the value's own serialisation refuses, which is a mistake in Baton.
 pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, BlobError> {
@@ -49,7 +70,7 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, BlobError> {
 pub(crate) fn encode_sized<T: Serialize>(value: &T, bytes: usize) -> Result<Vec<u8>, BlobError> {
     let mut plain = Vec::with_capacity(bytes);
     plain.push(PLAIN);
-    let plain = postcard::to_extend(value, plain).map_err(BlobError::Body)?;
+    let plain = postcard::serialize_with_flavor(value, Bytes(plain)).map_err(BlobError::Body)?;
     Ok(packed(&plain).unwrap_or(plain))
 }
 
