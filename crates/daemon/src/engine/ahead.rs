@@ -12,7 +12,7 @@ use baton_store::{Newest, Prepared, Store};
 use tokio::task::JoinHandle;
 
 use super::{
-    Consumed, Engine, EngineError, Report,
+    Consumed, Engine, EngineError, Report, Work,
     flood::Flood,
     pipeline::{Decided, Docket, Moves, Stem, stem},
 };
@@ -40,6 +40,8 @@ struct Plan {
     decided: Decided,
     /// The rows that the commit leaves; none where the next batch must wait for it.
     rows: Option<Book>,
+    /// [`Work::turn`] when it was settled.
+    turn: u64,
     flood_before: Option<Flood>,
     stopped: Vec<(Arc<str>, i32, i64)>,
     /// Messages that followed a flood of bad ones.
@@ -59,9 +61,15 @@ impl Ahead {
         }
     }
 
-    /// The rows for the next batch to be settled on.
-    fn rows(&mut self) -> Option<Book> {
-        self.commit.as_mut()?.plan.rows.take()
+    /// The rows for the next batch to be settled on, once, and only if nobody else has settled anything since `turn`.
+    fn rows(&mut self, turn: u64) -> Option<Book> {
+        let plan = &mut self.commit.as_mut()?.plan;
+        plan.rows.take().filter(|_| plan.turn == turn)
+    }
+
+    /// What the commit left in the ledger, if it is through and came about.
+    fn newest(&self) -> Option<&Newest> {
+        self.commit.as_ref()?.outcome.as_ref()?.as_ref().ok()
     }
 }
 
@@ -76,26 +84,31 @@ impl Engine {
         batch: &mut Vec<Consumed>,
         behind: &mut Option<Ahead>,
     ) -> Result<Report, EngineError> {
-        let rows = behind.as_mut().and_then(Ahead::rows);
         let mut report = Report::default();
-        let mut settled = None;
-        if let Some(rows) = rows {
-            let (mut prepared, plan) = self.settle_on(rows, batch).await?;
-            match self.newest(behind).await {
-                Some(newest) => {
-                    prepared.follow(&newest);
-                    settled = Some((prepared, plan));
-                }
-                None => self.forget(plan, batch).await,
+        loop {
+            let mut work = self.work.lock().await;
+            let rows = behind.as_mut().and_then(|ahead| ahead.rows(work.turn));
+            if rows.is_none() && behind.is_some() {
+                drop(work);
+                report.add(self.finish(behind).await?);
+                continue;
             }
+            let rows = rows.unwrap_or_default();
+            let (mut prepared, plan) = self.settle_on(rows, &mut work, batch).await?;
+            if let Some(ahead) = behind {
+                ahead.through().await;
+                let Some(newest) = ahead.newest() else {
+                    forget(&mut work, plan, batch);
+                    continue;
+                };
+                prepared.follow(newest);
+            }
+            let ahead = self.commit(prepared, plan, std::mem::take(batch)).await;
+            drop(work);
+            let mut before = behind.replace(ahead);
+            report.add(self.finish(&mut before).await?);
+            return Ok(report);
         }
-        report.add(self.finish(behind).await?);
-        let (prepared, plan) = match settled {
-            Some(settled) => settled,
-            None => self.settle_on(Book::default(), batch).await?,
-        };
-        *behind = Some(self.commit(prepared, plan, std::mem::take(batch)).await);
-        Ok(report)
     }
 
     /// Waits for the commit of the batch behind and tells what became of it. If it did not come about, the batch is
@@ -119,9 +132,9 @@ impl Engine {
                     return Ok(report);
                 }
                 outcome => {
-                    self.forget(commit.plan, &mut ahead.batch).await;
+                    let mut work = self.work.lock().await;
+                    forget(&mut work, commit.plan, &mut ahead.batch);
                     if let Some(Err(error)) = outcome {
-                        let mut work = self.work.lock().await;
                         self.recover(&mut work, &mut ahead.batch, error).await?;
                     }
                 }
@@ -132,23 +145,13 @@ impl Engine {
         Ok(report)
     }
 
-    /// What the commit behind left in the ledger, if it came about.
-    async fn newest(&self, behind: &mut Option<Ahead>) -> Option<Newest> {
-        let ahead = behind.as_mut()?;
-        ahead.through().await;
-        match &ahead.commit.as_ref()?.outcome {
-            Some(Ok(newest)) => Some(newest.clone()),
-            _ => None,
-        }
-    }
-
     /// `decode → normalise → identify → apply`, on a book that may hold rows already, and the rows to write.
     async fn settle_on(
         &self,
         mut book: Book,
+        work: &mut Work,
         batch: &mut Vec<Consumed>,
     ) -> Result<(Prepared, Plan), EngineError> {
-        let mut work = self.work.lock().await;
         let active = self.active();
         batch.sort_by_cached_key(|message| active.topics.position(message));
         let intakes = self.decode(batch, &active);
@@ -158,8 +161,8 @@ impl Engine {
             flood,
             stopped,
             refused,
-        } = stem(&work, &active, batch, intakes);
-        let at = self.instant(&mut work, batch.iter().map(|m| m.arrival).max());
+        } = stem(work, &active, batch, intakes);
+        let at = self.instant(work, batch.iter().map(|m| m.arrival).max());
         let advances = work.places.advances(batch);
         let docket = Docket::of(batch, intakes, advances, Moves::Forward, at);
         let decided = match self.decide(&mut book, &active, docket, batch).await {
@@ -175,6 +178,7 @@ impl Engine {
         let plan = Plan {
             decided,
             rows,
+            turn: work.turn,
             flood_before: work.flood.replace(flood),
             stopped,
             refused,
@@ -184,7 +188,6 @@ impl Engine {
 
     /// Begins the commit. Whoever settles anything else waits for its end.
     async fn commit(&self, prepared: Prepared, plan: Plan, batch: Vec<Consumed>) -> Ahead {
-        let _work = self.work.lock().await;
         let alone = self.under_way.clone().lock_owned().await;
         let (store, metrics) = (self.store.clone(), self.metrics.clone());
         let task = tokio::spawn(async move {
@@ -206,12 +209,11 @@ impl Engine {
             }),
         }
     }
+}
 
-    /// What was thought to come true has not.
-    async fn forget(&self, plan: Plan, batch: &mut Vec<Consumed>) {
-        let mut work = self.work.lock().await;
-        work.places.stayed(&plan.decided.stored.positions);
-        work.flood = plan.flood_before;
-        batch.extend(plan.refused);
-    }
+/// What was thought to come true has not.
+fn forget(work: &mut Work, plan: Plan, batch: &mut Vec<Consumed>) {
+    work.places.stayed(&plan.decided.stored.positions);
+    work.flood = plan.flood_before;
+    batch.extend(plan.refused);
 }

@@ -132,6 +132,8 @@ struct Work {
     flood: Option<Flood>,
     /// The last transaction's instant: time does not go back.
     at: Millis,
+    /// Rises with every transaction that waited for its commit: what was thought of before is stale.
+    turn: u64,
 }
 
 impl Engine {

@@ -251,7 +251,10 @@ impl Engine {
             let at = self.instant(&mut work, None);
             let (items, batch) = make().await?;
             match self.transact(&active, items, batch, at).await {
-                Ok(settled) => return Ok(settled),
+                Ok(settled) => {
+                    work.turn += 1;
+                    return Ok(settled);
+                }
                 Err(error) => self.recover(&mut work, &mut Vec::new(), error).await?,
             }
         }
@@ -333,6 +336,7 @@ impl Engine {
         self.metrics.stage(Stage::Commit, started.elapsed());
         reached(Step::Committed);
         work.places.moved(&decided.stored.positions);
+        work.turn += 1;
         Ok(self.conclude(decided, batch))
     }
 
