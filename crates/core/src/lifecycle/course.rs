@@ -193,6 +193,17 @@ pub struct Clock {
     pub end: Option<(Millis, End)>,
 }
 
+impl Clock {
+    /// When it was breached, unless it turned out to have been met.
+    #[must_use]
+    pub const fn missed(&self) -> Option<Millis> {
+        match self.end {
+            Some((_, End::MetReportedLate)) => None,
+            _ => self.breached,
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum End {
     Met,

@@ -15,7 +15,7 @@ use crate::{
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Fact {
     pub event: EventId,
-    /// Event time, clamped at ingest.
+    /// Event time, clamped at ingest; of a fact without one its arrival counts.
     pub time: Millis,
     /// Vendor sequence, or 0.
     pub seq: u64,
@@ -139,10 +139,22 @@ pub struct Place {
 }
 
 impl Fact {
+    /// The instant at which it happened, whenever it takes effect.
+    #[must_use]
+    pub const fn happened(&self, quantum: i64) -> Millis {
+        if self.time.is_timed() {
+            self.time.floor(quantum)
+        } else {
+            self.position.arrival.floor(quantum)
+        }
+    }
+
     #[must_use]
     pub fn place(&self, quantum: i64) -> Place {
         Place {
-            instant: self.effective.unwrap_or(self.time).floor(quantum),
+            instant: self
+                .effective
+                .map_or_else(|| self.happened(quantum), |at| at.floor(quantum)),
             rank: match self.what {
                 What::Suppressed { .. } => 0,
                 What::Field { .. } => 1,

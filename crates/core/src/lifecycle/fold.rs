@@ -272,7 +272,7 @@ impl<'e> Fold<'e> {
 
     fn act(&mut self, fact: &Fact, act: &Act) {
         // A fact that came too late takes its place late, but it happened when it happened.
-        let happened = fact.time.floor(self.editions.quantum).min(self.w.now);
+        let happened = fact.happened(self.editions.quantum).min(self.w.now);
         if act.actor == Actor::Buyer {
             let engagement = Engagement {
                 at: happened,

@@ -433,8 +433,7 @@ fn told_by(clock: &Clock) -> Vec<(Millis, Thing, Want)> {
         };
         told.push((*at, thing, Want::Reminded(clock.clone(), *share)));
     }
-    let missed = clock.breached.filter(|_| !met_after_all(clock));
-    if let Some(at) = missed {
+    if let Some(at) = clock.missed() {
         told.push((
             at,
             Thing::Breach { clock: id },
@@ -448,10 +447,6 @@ fn told_by(clock: &Clock) -> Vec<(Millis, Thing, Want)> {
         }
     }
     told
-}
-
-const fn met_after_all(clock: &Clock) -> bool {
-    matches!(clock.end, Some((_, End::MetReportedLate)))
 }
 
 fn is_met(course: &Course, id: Digest) -> bool {

@@ -2,6 +2,7 @@
 
 mod calendar;
 mod clocks;
+mod difference;
 mod done;
 mod merge;
 mod model;

@@ -7,7 +7,7 @@ use baton_core::{
         fold::{Whereabouts, fold},
         rules::{Baseline, Beyond, CoolDown},
     },
-    time::{DAY, HOUR},
+    time::{DAY, HOUR, Millis},
     value::Value,
 };
 
@@ -21,7 +21,7 @@ pub fn course(house: &House, story: &Story, as_of: i64) -> (Whereabouts, Course)
 
 /// (hour, stage) of every move.
 pub fn path(course: &Course) -> Vec<(i64, &'static str)> {
-    let hour = |at: baton_core::time::Millis| at.since(start()) / HOUR;
+    let hour = |at: Millis| at.since(start()) / HOUR;
     course
         .steps
         .iter()
@@ -204,6 +204,14 @@ fn a_move_back_without_an_edge_a_stage_that_is_not_theirs_and_an_unknown_one_are
             Why::UnknownStage(n("sold")),
         ]
     );
+}
+
+#[test]
+fn a_fact_without_a_time_counts_when_it_arrives() {
+    let mut story = Story::default();
+    story.score(0, 10).claim(5, "sql");
+    story.facts[1].time = Millis::UNTIMED;
+    assert_eq!(walk(&patient(), &story, 6), [(0, "nurture"), (5, "sql")]);
 }
 
 #[test]
