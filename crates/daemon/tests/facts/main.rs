@@ -12,6 +12,7 @@ mod pipeline;
 mod rereading;
 mod stewards;
 mod story;
+mod upgrade;
 mod versions;
 
 /// The database behind [`given::engine`].
