@@ -4,9 +4,13 @@ WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked -p baton && cp target/release/baton /usr/local/bin/baton
+    cargo build --release --locked -p baton --features production && cp target/release/baton /usr/local/bin/baton
 
 FROM debian:bookworm-slim
+# librdkafka looks for the certificates that the system trusts.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /var/lib/baton --create-home --shell /usr/sbin/nologin baton
 COPY --from=build /usr/local/bin/baton /usr/local/bin/baton
 COPY config /etc/baton

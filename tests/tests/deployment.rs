@@ -123,6 +123,21 @@ fn promtool_lets_every_alert_speak_and_be_silent() {
     );
 }
 
+/// `security` counts exposure from 0 to 100; a line of hardening that goes missing adds some.
+#[test]
+fn the_systemd_unit_is_sound_and_stays_hardened() {
+    let folder = tempfile::tempdir().unwrap();
+    let unit = text("deploy/systemd/baton.service");
+    // Any program does for looking at the unit.
+    let unit = unit.replace("/usr/local/bin/baton", "/bin/true");
+    let file = folder.path().join("baton.service");
+    fs::write(&file, unit).unwrap();
+    let file = file.display().to_string();
+    tool("systemd-analyze", &["verify", &file], ".");
+    let strict = ["security", "--offline=true", "--threshold=15", &file];
+    tool("systemd-analyze", &strict, ".");
+}
+
 #[test]
 fn the_compose_file_is_sound() {
     tool("docker-compose", &["config", "--quiet"], ".");

@@ -113,6 +113,44 @@ fn every_link_of_the_documentation_leads_somewhere() {
     assert!(dead.is_empty(), "{dead:#?}");
 }
 
+/// The pages that a page links to.
+fn linked(page: &Path) -> BTreeSet<PathBuf> {
+    let content = text(page);
+    let lines = prose(&content).map(|(_, line)| line);
+    let targets = lines.flat_map(|line| line.split("](").skip(1));
+    targets
+        .filter_map(|rest| rest.split([')', '#']).next())
+        .filter(|target| target.ends_with(".md") && !target.starts_with("http"))
+        .map(|target| {
+            let from = page.parent().unwrap_or(Path::new("")).join(target);
+            let mut plain = PathBuf::new();
+            for part in from.components() {
+                match part {
+                    std::path::Component::ParentDir => drop(plain.pop()),
+                    part => plain.push(part),
+                }
+            }
+            plain
+        })
+        .collect()
+}
+
+#[test]
+fn every_page_can_be_found_from_the_index() {
+    let mut found: BTreeSet<PathBuf> = BTreeSet::new();
+    let mut open = vec![PathBuf::from("docs/README.md")];
+    while let Some(page) = open.pop() {
+        if found.insert(page.clone()) {
+            open.extend(linked(&page));
+        }
+    }
+    let lost: Vec<PathBuf> = files("docs", ".md")
+        .into_iter()
+        .filter(|page| !found.contains(page))
+        .collect();
+    assert!(lost.is_empty(), "nobody links {lost:?}");
+}
+
 #[test]
 fn every_file_that_the_documentation_names_is_there() {
     let mut missing = Vec::new();
@@ -120,7 +158,9 @@ fn every_file_that_the_documentation_names_is_there() {
     for page in pages() {
         for (number, line) in prose(&text(&page)) {
             for named in line.split('`').skip(1).step_by(2) {
-                let of_repository = ["crates/", "tests/", "docs/", "config/", "schemas/", ".ci/"];
+                let of_repository = [
+                    "crates/", "tests/", "docs/", "config/", "schemas/", "deploy/", ".ci/",
+                ];
                 if !of_repository.iter().any(|start| named.starts_with(start))
                     || named.contains(['<', '*', ' ', '…'])
                 {

@@ -15,6 +15,7 @@ pub enum Code {
     RepeatedMember,
     UnknownShape,
     UnknownMember,
+    NewerVersion,
     UnknownClass,
     WrongType,
     BadTime,
@@ -26,7 +27,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::EmptyPayload,
         Self::NotUtf8,
         Self::MalformedJson,
@@ -37,6 +38,7 @@ impl Code {
         Self::RepeatedMember,
         Self::UnknownShape,
         Self::UnknownMember,
+        Self::NewerVersion,
         Self::UnknownClass,
         Self::WrongType,
         Self::BadTime,
@@ -60,6 +62,7 @@ impl Code {
             Self::RepeatedMember => "repeated-member",
             Self::UnknownShape => "unknown-shape",
             Self::UnknownMember => "unknown-member",
+            Self::NewerVersion => "newer-version",
             Self::UnknownClass => "unknown-class",
             Self::WrongType => "wrong-type",
             Self::BadTime => "bad-time",
@@ -89,6 +92,9 @@ impl Code {
             Self::RepeatedMember => "send each member or column once",
             Self::UnknownShape => "check that the system's `format` is the one its producer uses",
             Self::UnknownMember => "correct the member's name, or move it into `fields`",
+            Self::NewerVersion => {
+                "update Baton and retry the dead letter, or let the producer write the version that this one reads"
+            }
             Self::UnknownClass => "use one of the classes of the canonical form",
             Self::WrongType => "send the member with the type that its page names",
             Self::BadTime => "send RFC 3339 text or milliseconds since 1970",

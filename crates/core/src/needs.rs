@@ -75,6 +75,11 @@ pub fn needs(book: &Book, items: &[Item], rules: &Rules) -> Needs {
     for entry in book.entities.values() {
         needs_of_state(book, &entry.state, rules, &mut needs);
     }
+    for entity in spoken_for(book, items, rules) {
+        if let Some(entry) = book.entities.get(&entity) {
+            needs_of_statements(book, &entry.state, rules, &mut needs);
+        }
+    }
     needs.links.sort();
     needs.links.dedup();
     needs.keys.sort();
@@ -111,6 +116,47 @@ fn renamed(book: &Book, items: &[Item], rules: &Rules) -> BTreeSet<EntityId> {
         }
     }
     renamed
+}
+
+/// Entities whose own inputs are among the items, as far as they are known. Whoever is loaded beside them only hears what
+/// they say of a shared address, so nothing of that one's own addresses is needed: else a number that wandered through a
+/// row of people would load them all.
+fn spoken_for(book: &Book, items: &[Item], rules: &Rules) -> BTreeSet<EntityId> {
+    let mut found = BTreeSet::new();
+    let of_change = |change: &Change, found: &mut BTreeSet<EntityId>| {
+        let named = named_records(change);
+        let records = named.iter().map(|(_, record)| record);
+        found.extend(
+            records
+                .chain([&change.record])
+                .filter_map(|record| book.links.get(record)),
+        );
+        if !book.links.contains_key(&change.record) {
+            let keys = change_keys(change, rules).into_iter().flatten();
+            found.extend(keys.filter_map(|key| book.keys.get(&key)).flatten());
+        }
+    };
+    for item in items {
+        match item {
+            Item::Change(change) => of_change(change, &mut found),
+            Item::Answer { entity, .. } | Item::Wake(entity) | Item::Steward { entity, .. } => {
+                found.insert(*entity);
+            }
+            Item::Merge { winner, loser } | Item::Unmerge { winner, loser } => {
+                found.extend([*winner, *loser]);
+            }
+            Item::Resolve { parked, entity } => {
+                found.extend(*entity);
+                if let Some(change) = &parked.change {
+                    of_change(change, &mut found);
+                }
+            }
+            Item::Reread { .. } => {}
+        }
+    }
+    let survivors: Vec<EntityId> = found.iter().map(|e| survivor(book, *e)).collect();
+    found.extend(survivors);
+    found
 }
 
 fn needs_of_change(
@@ -165,10 +211,8 @@ fn needs_of_change(
     }
 }
 
-fn needs_of_state(book: &Book, state: &State, rules: &Rules, needs: &mut Needs) {
-    if let Some(winner) = state.merged_into {
-        need_entity(book, winner, needs);
-    }
+/// The rows of all addresses that an entity's statements of consent may speak of, and everybody who has one of them.
+fn needs_of_statements(book: &Book, state: &State, rules: &Rules, needs: &mut Needs) {
     for rule in rules
         .consents
         .iter()
@@ -194,6 +238,12 @@ fn needs_of_state(book: &Book, state: &State, rules: &Rules, needs: &mut Needs) 
         {
             need_address(book, digest, needs);
         }
+    }
+}
+
+fn needs_of_state(book: &Book, state: &State, rules: &Rules, needs: &mut Needs) {
+    if let Some(winner) = state.merged_into {
+        need_entity(book, winner, needs);
     }
     for guarded in state.guarded.values().filter(|g| g.held.is_none()) {
         for field in &guarded.fields {

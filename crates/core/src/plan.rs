@@ -376,6 +376,7 @@ pub(crate) fn wire_command(
     at: Millis,
 ) -> wire::Command {
     wire::Command {
+        schema_version: wire::SchemaVersion::CURRENT,
         command_id: format!("{}/{command}", state.id),
         kind,
         system,

@@ -141,6 +141,7 @@ fn publish(
         cause,
     };
     let golden = wire::GoldenMessage {
+        schema_version: wire::SchemaVersion::CURRENT,
         entity: state.id,
         kind: state.id.kind,
         version: state.golden_version,
@@ -160,6 +161,7 @@ fn publish(
     effects.changed.extend(decided.keys());
     for explanation in decided.into_values() {
         let decision = wire::DecisionMessage {
+            schema_version: wire::SchemaVersion::CURRENT,
             entity: state.id,
             version: state.golden_version,
             at,

@@ -15,9 +15,40 @@ use crate::{
     value::Value,
 };
 
+/// Which form of a message it is: the member `schema_version`. It is raised where a reader of the version before would
+/// misunderstand a message, not by a new member that may be ignored.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(transparent)]
+pub struct SchemaVersion(pub u16);
+
+impl SchemaVersion {
+    /// What is written, and the newest that is understood.
+    pub const CURRENT: Self = Self(1);
+
+    /// Why a message of this version is not read: only a newer Baton knows what it means. None if it is.
+    #[must_use]
+    pub fn too_new(version: u64) -> Option<String> {
+        let newest = Self::CURRENT.0;
+        (version > u64::from(newest)).then(|| {
+            format!("the message is of version {version}; this Baton reads versions up to {newest}")
+        })
+    }
+}
+
+impl Default for SchemaVersion {
+    /// What names no version is of the first.
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
 /// `baton.<system>.commands`: what a target should do. Keyed so that one record's commands stay in order.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Command {
+    #[serde(default)]
+    pub schema_version: SchemaVersion,
     /// Unique; the answer names it. A repeat of the same id must have no second effect.
     pub command_id: String,
     pub kind: CommandKind,
@@ -43,6 +74,8 @@ pub struct Command {
 /// `baton.<system>.results`: what came of a command.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CommandResult {
+    #[serde(default)]
+    pub schema_version: SchemaVersion,
     pub command_id: String,
     pub system: String,
     pub object: Object,
@@ -79,6 +112,8 @@ pub enum ResultOutcome {
 /// `baton.golden`: the golden record after a change of it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct GoldenMessage {
+    #[serde(default)]
+    pub schema_version: SchemaVersion,
     #[serde(with = "text")]
     #[schemars(with = "String")]
     pub entity: EntityId,
@@ -102,6 +137,8 @@ pub struct GoldenMessage {
 /// `baton.decisions`: why a golden value is what it is.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DecisionMessage {
+    #[serde(default)]
+    pub schema_version: SchemaVersion,
     #[serde(with = "text")]
     #[schemars(with = "String")]
     pub entity: EntityId,
@@ -279,6 +316,8 @@ mod text {
 /// `baton.dead-letters`: what could not be understood, with its reason.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DeadLetter {
+    #[serde(default)]
+    pub schema_version: SchemaVersion,
     pub id: String,
     pub at: String,
     pub system: String,

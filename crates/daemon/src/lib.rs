@@ -14,6 +14,7 @@ pub mod cli;
 pub mod clock;
 pub mod daemon;
 pub mod demo;
+mod disk;
 pub mod doctor;
 pub mod engine;
 pub mod faults;

@@ -2,5 +2,5 @@
 
 pub use baton_core::{
     state::CommandKind,
-    wire::{Command, CommandResult, ResultOutcome},
+    wire::{Command, CommandResult, ResultOutcome, SchemaVersion},
 };

@@ -210,6 +210,7 @@ fn change(book: &mut Book, n: u64, event_number: u64) {
         golden.value = Value::text(&format!("value {event_number}"));
     }
     let message = wire::GoldenMessage {
+        schema_version: wire::SchemaVersion::CURRENT,
         entity: id,
         kind: Kind::Person,
         version: entry.state.golden_version,

@@ -20,6 +20,7 @@ mod ready;
 mod row;
 mod runs;
 mod scratch;
+mod server;
 mod sql;
 mod steward;
 #[cfg(feature = "testing")]
@@ -33,4 +34,5 @@ pub use outbox::{OutboxRow, OutboxSeq};
 pub use read::{LedgerEntry, LedgerSeq, StoredPosition};
 pub use runs::RunCounts;
 pub use scratch::Scratch;
+pub use server::Server;
 pub use steward::{Activation, Counts, StewardState};

@@ -354,6 +354,29 @@ impl Store {
         self.pool.close().await;
     }
 
+    /// Creates the tables as an older Baton had them, whose newest migration was `version`.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    #[cfg(feature = "testing")]
+    pub async fn migrate_to(&self, version: i64) -> Result<(), Error> {
+        match &self.pool {
+            Pool::Sqlite { writer, .. } => SQLITE.run_to(version, writer).await?,
+            Pool::Postgres(pool) => POSTGRES.run_to(version, pool).await?,
+            #[cfg(feature = "memory")]
+            Pool::Memory(memory) => memory.migrate().await,
+        }
+        Ok(())
+    }
+
+    /// The number of the newest migration.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn newest_migration() -> i64 {
+        let versions = SQLITE.iter().map(|migration| migration.version);
+        versions.max().unwrap_or_default()
+    }
+
     /// Runs a text as it is, for tests that need a database of their own or a damaged row.
     ///
     /// # Errors

@@ -1,12 +1,16 @@
 //! A PostgreSQL server for tests and benchmarks: the one of `BATON_TEST_POSTGRES`, or one started for this process
 //! from the machine's own binaries.
 
+mod text;
+
 use std::{
     io::{BufRead as _, BufReader},
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::LazyLock,
 };
+
+pub use text::{dump, restore, tables};
 
 use crate::{Error, Options, Scratch, Store, scratch};
 

@@ -7,6 +7,7 @@ use baton_core::{
     id::Object,
     time::Millis,
     value::Raw,
+    wire::SchemaVersion,
 };
 use compact_str::{CompactString, format_compact};
 
@@ -17,7 +18,7 @@ use crate::{
     json::Reader,
 };
 
-pub(crate) const MEMBERS: [&str; 18] = [
+pub(crate) const MEMBERS: [&str; 19] = [
     "object",
     "id",
     "class",
@@ -36,6 +37,7 @@ pub(crate) const MEMBERS: [&str; 18] = [
     "stage",
     "kind",
     "transaction",
+    "schema_version",
 ];
 
 const CLASSES: [&str; 12] = [
@@ -128,9 +130,37 @@ pub(crate) fn change(
         let what = "a change is an object";
         return Err(DecodeError::new(Code::UnknownShape, place, what));
     }
+    let beginning = reader.clone();
     let mut draft = Draft::default();
-    reader.object(|reader, name| member(reader, &name, place, &mut draft))?;
-    finish(draft, place, defaults)
+    reader
+        .object(|reader, name| member(reader, &name, place, &mut draft))
+        .and_then(|()| finish(draft, place, defaults))
+        // A newer form may have members that look like mistakes; its version stands anywhere among them.
+        .map_err(|error| newer(beginning, place).unwrap_or(error))
+}
+
+/// What is to be said of a change that names a version which this Baton does not know.
+fn newer(mut reader: Reader<'_>, place: &Place<'_>) -> Option<DecodeError> {
+    let mut found = None;
+    reader
+        .object(|reader, name| {
+            if name == "schema_version" {
+                found = version(reader, &place.member("schema_version")).err();
+                return Ok(());
+            }
+            reader.skip().map(drop)
+        })
+        .ok()?;
+    found.filter(|error| error.code == Code::NewerVersion)
+}
+
+/// Reads a version, which must be one that this Baton knows.
+fn version(reader: &mut Reader<'_>, place: &Place<'_>) -> Result<(), DecodeError> {
+    let version = seq(reader, place)?;
+    match SchemaVersion::too_new(version) {
+        Some(what) => Err(DecodeError::new(Code::NewerVersion, place, what)),
+        None => Ok(()),
+    }
 }
 
 fn member<'a>(
@@ -166,6 +196,7 @@ fn member<'a>(
         "actor" => draft.actor = Some(word(reader, &here)?),
         "origin" => draft.origin = Some(word(reader, &here)?),
         "transaction" => draft.transaction = Some(word(reader, &here)?),
+        "schema_version" => version(reader, &here)?,
         "stage" => draft.stage = Some(word(reader, &here)?),
         "kind" => draft.kind = Some(word(reader, &here)?),
         "fields" => {

@@ -21,6 +21,7 @@ use crate::error::{Code, DecodeError, shown};
 pub const MAX_DEPTH: usize = 64;
 
 /// A position in a JSON text, with the means to read on from there.
+#[derive(Clone)]
 pub(crate) struct Reader<'a> {
     text: &'a str,
     at: usize,

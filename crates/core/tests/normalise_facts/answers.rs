@@ -7,7 +7,7 @@ use baton_core::{
     normalise::{answer, read_back},
     time::{DAY, Millis},
     value::Value,
-    wire::{CommandResult, ResultOutcome},
+    wire::{CommandResult, ResultOutcome, SchemaVersion},
 };
 use serde_json::json;
 
@@ -20,6 +20,7 @@ fn entity() -> EntityId {
 
 fn result(record: serde_json::Value) -> CommandResult {
     CommandResult {
+        schema_version: SchemaVersion::CURRENT,
         command_id: format!("{}/{}", entity(), Digest::of(&[b"command"])),
         system: "crm".into(),
         object: Object::Lead,

@@ -130,7 +130,7 @@ impl Workspace {
         &self.active.settings
     }
 
-    /// Whether state and log are both in the data folder's hands.
+    /// Whether the store or the log is in the data folder.
     #[must_use]
     pub fn uses_data(&self) -> bool {
         self.settings().store.url.is_none() || self.settings().kafka.bootstrap.is_none()

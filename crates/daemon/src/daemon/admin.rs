@@ -1,6 +1,6 @@
 //! The admin port: metrics, health, readiness, what became of an `ingest`; and, with a token, reload.
 
-use std::{future::Future, net::SocketAddr, sync::atomic::Ordering};
+use std::{future::Future, net::SocketAddr, sync::atomic::Ordering, time::Duration};
 
 use anyhow::Context as _;
 use axum::{
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use super::Daemon;
-use crate::engine::Tally;
+use crate::{disk, engine::Tally};
 
 /// Opens the port; the future serves until the daemon ends.
 ///
@@ -95,7 +95,20 @@ fn same(a: &str, b: &str) -> bool {
     a.as_bytes().ct_eq(b.as_bytes()).into()
 }
 
+/// How long an answer waits for the store: a store that hangs must not look like a daemon that is down.
+const STORE_PATIENCE: Duration = Duration::from_secs(2);
+
 async fn metrics(State(daemon): State<Daemon>) -> Response {
+    let metrics = &daemon.engine.metrics;
+    // What waits belongs to the installation: whoever is asked looks, so that it is told even where nobody runs the
+    // relay.
+    match tokio::time::timeout(STORE_PATIENCE, daemon.engine.store.counts()).await {
+        Ok(Ok(counts)) => metrics.set_waiting(&counts, daemon.engine.clock.now()),
+        Ok(Err(_)) | Err(_) => drop(metrics.store_errors.inc()),
+    }
+    if let Some(free) = daemon.data.as_deref().and_then(disk::free) {
+        metrics.set_data_free(free);
+    }
     (
         [(
             header::CONTENT_TYPE,

@@ -8,6 +8,7 @@ mod supervisor;
 
 use std::{
     collections::BTreeSet,
+    path::PathBuf,
     process::ExitCode,
     sync::{Arc, atomic::AtomicBool},
 };
@@ -38,6 +39,8 @@ struct Daemon {
     resume: Arc<Notify>,
     ready: Arc<AtomicBool>,
     place: Place,
+    /// The data folder, where log or store are in it.
+    data: Option<PathBuf>,
 }
 
 /// Runs the daemon until `stop` tells it to end.
@@ -64,6 +67,7 @@ pub async fn run(
         resume: Arc::default(),
         ready: Arc::default(),
         place: place.clone(),
+        data: workspace.uses_data().then(|| workspace.data.clone()),
     };
     let failed = daemon.work(&roles, &log).await;
     if let Err(error) = log.close().await {

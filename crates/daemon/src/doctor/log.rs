@@ -8,7 +8,10 @@ use super::Findings;
 use crate::{
     cli::Workspace,
     engine::Places,
-    kafka::{Found, LogFacts, Reader, Start, TopicFacts, TopicSpec, examine as ask, start},
+    kafka::{
+        Found, Group, KafkaFault, LogFacts, NoAnswer, Reader, Start, TopicFacts, TopicSpec,
+        examine as ask, start,
+    },
 };
 
 const HOUR_MS: i64 = 3_600_000;
@@ -18,6 +21,12 @@ const KEEP_AT_LEAST: i64 = 24 * HOUR_MS;
 
 /// Messages that are kept for less than this do not outlast a long weekend.
 const KEEP_BETTER: i64 = 96 * HOUR_MS;
+
+/// What librdkafka sends at most unless told otherwise (`message.max.bytes`).
+const WRITTEN: i64 = 1_000_000;
+
+/// The first version of Kafka's protocol with message headers and the idempotent producer.
+const OLDEST: (u32, u32) = (0, 11);
 
 pub(super) async fn examine(
     workspace: &Workspace,
@@ -35,12 +44,18 @@ pub(super) async fn examine(
     let names: Vec<String> = specs.iter().map(|spec| spec.name.clone()).collect();
     let facts = match ask(&connection, &names).await {
         Ok(facts) => facts,
-        Err(error) => {
-            findings.wrong(
-                "log",
-                format!("{bootstrap}: {error}{}", because(&error)),
-                "start the broker, or mend `kafka.bootstrap` and what stands under [kafka.client] (TLS, SASL)",
-            );
+        Err(NoAnswer { fault, said }) => {
+            let fix = match &fault {
+                fault if fault.lacks_a_feature() => {
+                    "this Baton was built without TLS: take the image, or build it with `--features production`"
+                }
+                KafkaFault::Setup(_) => "mend the setting under [kafka.client]",
+                _ => {
+                    "start the broker, or mend `kafka.bootstrap` and what stands under [kafka.client] (TLS, SASL)"
+                }
+            };
+            let why = said.map_or_else(|| because(&fault), |said| format!(" ({said})"));
+            findings.wrong("log", format!("{bootstrap}: {fault}{why}"), fix);
             return findings.skipped("topics", "the log does not answer");
         }
     };
@@ -66,17 +81,37 @@ fn because(error: &dyn std::error::Error) -> String {
 
 fn brokers(facts: &LogFacts, workspace: &Workspace, findings: &mut Findings) {
     let (count, client) = (facts.brokers, &facts.client);
-    findings.ok("log", format!("{count} brokers answer librdkafka {client}"));
+    let answer = format!("{}; librdkafka {client}", number_of(count, "broker"));
+    match &facts.protocol {
+        Some(protocol) if version(protocol).is_some_and(|spoken| spoken < OLDEST) => findings
+            .wrong(
+                "log",
+                format!("{answer}, with Kafka's protocol of {protocol}, which is too old"),
+                "update the brokers; Baton is tested with Apache Kafka 4.1",
+            ),
+        Some(protocol) => findings.ok(
+            "log",
+            format!("{answer}, with Kafka's protocol of {protocol}"),
+        ),
+        None => findings.ok("log", answer),
+    }
     let group = &workspace.active.settings.kafka.group;
-    match &facts.group_refused {
-        Some(why) => findings.wrong(
-            "permissions",
+    let area = "permissions";
+    match &facts.group {
+        Group::Unasked => findings.skipped(
+            area,
+            "rights show with the first topic, and there is none yet",
+        ),
+        Group::Usable => findings.ok(area, format!("consumer group `{group}` may be used")),
+        Group::Refused(why) => findings.wrong(
+            area,
             format!("consumer group `{group}`: {why}"),
             format!("allow READ on group `{group}` to Baton's user"),
         ),
-        None => findings.ok(
-            "permissions",
-            format!("consumer group `{group}` may be used"),
+        Group::Silent(why) => findings.warning(
+            area,
+            format!("consumer group `{group}`: the log does not say whether it may be used: {why}"),
+            "ask again in a moment; brokers that have just started do not know yet",
         ),
     }
     if let Some(why) = &facts.settings_refused {
@@ -97,6 +132,19 @@ fn brokers(facts: &LogFacts, workspace: &Workspace, findings: &mut Findings) {
             format!("set it to {} at most", facts.brokers),
         );
     }
+}
+
+fn number_of(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        several => format!("{several} {what}s"),
+    }
+}
+
+/// `3.9-IV0` and the like.
+fn version(protocol: &str) -> Option<(u32, u32)> {
+    let mut parts = protocol.split(['.', '-']).map(|part| part.parse().ok());
+    Some((parts.next()??, parts.next()??))
 }
 
 fn topic(spec: &TopicSpec, facts: &LogFacts, workspace: &Workspace, findings: &mut Findings) {
@@ -135,7 +183,11 @@ fn topic(spec: &TopicSpec, facts: &LogFacts, workspace: &Workspace, findings: &m
         let (partitions, replicas) = (found.partitions, found.replicas);
         findings.ok(
             area,
-            format!("{name}: {partitions} partitions, {replicas} replicas"),
+            format!(
+                "{name}: {}, {}",
+                number_of(partitions, "partition"),
+                number_of(replicas, "replica")
+            ),
         );
     }
 }
@@ -220,6 +272,14 @@ fn keeping(spec: &TopicSpec, found: &TopicFacts, findings: &mut Findings) {
             findings.warning(area, what, fix);
         }
     }
+    let bytes = number(found, "retention.bytes").filter(|bytes| *bytes >= 0 && !compacted);
+    if let (Some(bytes), true) = (bytes, spec.log_append_time) {
+        findings.warning(
+            area,
+            format!("{name} keeps {} MiB per partition only, however old they are", bytes >> 20),
+            "set retention.bytes=-1, or enough for an outage of days: what was not settled by then is lost",
+        );
+    }
     let stamps = found
         .settings
         .get("message.timestamp.type")
@@ -234,20 +294,28 @@ fn keeping(spec: &TopicSpec, found: &TopicFacts, findings: &mut Findings) {
 }
 
 fn size(spec: &TopicSpec, found: &TopicFacts, workspace: &Workspace, findings: &mut Findings) {
-    let names = &workspace.active.settings.topics;
-    // A dead letter holds what was sent, so it must fit as well.
-    let wanted = workspace.active.settings.daemon.max_message;
+    let (area, name) = ("topics", &spec.name);
     let Some(largest) = number(found, "max.message.bytes") else {
         return;
     };
-    if spec.name == names.dead_letters && u64::try_from(largest).is_ok_and(|most| most < wanted) {
+    let read = i64::try_from(workspace.active.settings.daemon.max_message).unwrap_or(i64::MAX);
+    // What Baton reads gets the log's own stamps, and nothing else does.
+    if spec.log_append_time && largest > read {
         findings.warning(
-            "topics",
+            area,
             format!(
-                "{}: the largest message is {largest} bytes, and `daemon.max_message` {wanted}",
-                spec.name
+                "{name} takes messages of {largest} bytes, and Baton reads {read} at most; larger ones become dead letters"
             ),
-            format!("set max.message.bytes={wanted}, or lower `daemon.max_message`"),
+            format!("set `daemon.max_message` to {largest}, or max.message.bytes={read}"),
+        );
+    }
+    if !spec.log_append_time && largest < WRITTEN {
+        findings.warning(
+            area,
+            format!(
+                "{name} takes messages of {largest} bytes at most; larger ones become dead letters"
+            ),
+            format!("set max.message.bytes={WRITTEN} or more"),
         );
     }
 }
@@ -308,5 +376,18 @@ fn places(
     }
     if findings.0.len() == before {
         findings.ok(area, "the store's positions are in the log");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_protocols_version_is_read_however_it_is_written() {
+        assert_eq!(version("3.9-IV0"), Some((3, 9)));
+        assert_eq!(version("0.10.2"), Some((0, 10)));
+        assert!(version("0.10.2").unwrap() < OLDEST && version("2.8").unwrap() > OLDEST);
+        assert_eq!(version("unknown"), None);
     }
 }

@@ -2,11 +2,21 @@
 
 use std::{
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
 };
 
 use super::Findings;
-use crate::cli::{Running, Workspace};
+use crate::{
+    cli::{Running, Workspace},
+    disk,
+};
 
 /// Room below which a disk is as good as full.
 const MUST_HAVE: u64 = 256 << 20;
@@ -72,9 +82,7 @@ pub(super) fn data(workspace: &Workspace, findings: &mut Findings) {
             format!("{shown} is not there yet; the daemon creates it"),
         ),
     }
-    // Of a folder that is not there yet the nearest one above counts.
-    let there = folder.ancestors().find(|up| up.is_dir());
-    room(there.unwrap_or(Path::new(".")), findings);
+    room(folder, findings);
 }
 
 #[cfg(unix)]
@@ -87,13 +95,11 @@ fn writable(_: &Path) -> bool {
     true
 }
 
-#[cfg(unix)]
 fn room(folder: &Path, findings: &mut Findings) {
     let area = "disk";
-    let Ok(disk) = rustix::fs::statvfs(folder) else {
+    let Some(free) = disk::free(folder) else {
         return findings.skipped(area, format!("{} cannot be asked", folder.display()));
     };
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     let what = format!("{} MiB are free for {}", free >> 20, folder.display());
     let fix =
         "make room or move the data folder: when it is full, changes wait and none is settled";
@@ -104,11 +110,6 @@ fn room(folder: &Path, findings: &mut Findings) {
     } else {
         findings.ok(area, what);
     }
-}
-
-#[cfg(not(unix))]
-fn room(_: &Path, findings: &mut Findings) {
-    findings.skipped("disk", "free room is looked at on Unix only");
 }
 
 /// Whether the admin port can be opened, unless a daemon of ours has it.
@@ -122,10 +123,28 @@ pub(super) async fn admin(workspace: &Workspace, findings: &mut Findings) {
     }
     match tokio::net::TcpListener::bind(bind).await {
         Ok(_) => findings.ok(area, format!("{bind} is free")),
+        Err(_) if is_a_daemon(bind).await => {
+            findings.ok(area, format!("a daemon lives at {bind}"));
+        }
         Err(error) => findings.warning(
             area,
             format!("{bind} cannot be listened on: {error}"),
-            "fine if it is this installation's own daemon; otherwise set `admin.bind`",
+            "end whoever has it, or set `admin.bind`",
         ),
     }
+}
+
+/// Whether a daemon's admin port answers there.
+async fn is_a_daemon(bind: SocketAddr) -> bool {
+    let asked = async {
+        let mut stream = TcpStream::connect(bind).await?;
+        stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").await?;
+        let mut answer = String::new();
+        stream.take(4_096).read_to_string(&mut answer).await?;
+        Ok::<_, std::io::Error>(answer.contains(" 200 ") && answer.ends_with("\r\nok\n"))
+    };
+    matches!(
+        tokio::time::timeout(Duration::from_secs(2), asked).await,
+        Ok(Ok(true))
+    )
 }

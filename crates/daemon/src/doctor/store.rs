@@ -9,6 +9,9 @@ use crate::{cli::Workspace, clock::Clock};
 /// Clocks that differ by more than this order changes wrongly among systems.
 const SKEW_WARNING: i64 = 2_000;
 
+/// The first PostgreSQL with the identity columns that the tables have.
+const OLDEST: i64 = 10;
+
 /// The store's positions; none where it could not be asked.
 pub(super) async fn examine(
     workspace: &Workspace,
@@ -44,6 +47,7 @@ pub(super) async fn examine(
         }
     };
     let current = store.is_current().await;
+    server(&store, findings).await;
     clock(&store, findings).await;
     let positions = match current {
         Ok(true) => {
@@ -85,6 +89,43 @@ async fn positions(
         }
     }
     Some(all)
+}
+
+/// The database server: its version, and whether it may be written.
+async fn server(store: &Store, findings: &mut Findings) {
+    let area = "database";
+    let found = match store.server().await {
+        Ok(None) => return,
+        Ok(Some(found)) => found,
+        Err(error) => return findings.skipped(area, format!("it does not say: {}", words(&error))),
+    };
+    let version = format!("PostgreSQL {}.{}", found.major, found.minor);
+    if found.major < OLDEST {
+        findings.wrong(
+            area,
+            format!("{version} is too old"),
+            format!("update it to {OLDEST} at least; Baton is tested with 15"),
+        );
+    } else {
+        findings.ok(area, version);
+    }
+    if found.read_only {
+        findings.wrong(
+            area,
+            "it takes no writes: it is a standby, or was set to read only",
+            "name the primary in `store.url`, or set default_transaction_read_only=off",
+        );
+    }
+    if !found.without_rights.is_empty() {
+        findings.wrong(
+            "permissions",
+            format!(
+                "the store's user may not read and write {}",
+                found.without_rights.join(", ")
+            ),
+            "grant SELECT, INSERT, UPDATE and DELETE on all tables to the user of `store.url`, or make it their owner",
+        );
+    }
 }
 
 /// The database's clock beside this machine's. Baton orders by the log's clock; timers and leases read these two.

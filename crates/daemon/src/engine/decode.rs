@@ -198,6 +198,16 @@ fn within(message: &Consumed, largest: u64) -> Result<(), Trouble> {
     })
 }
 
+/// What is to be said of a message that names a version which this Baton does not know.
+fn too_new(payload: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Peek {
+        schema_version: u64,
+    }
+    let peek: Peek = serde_json::from_slice(payload).ok()?;
+    wire::SchemaVersion::too_new(peek.schema_version)
+}
+
 fn answer(
     message: &Consumed,
     rules: &Rules,
@@ -208,6 +218,16 @@ fn answer(
     let Some(payload) = &message.payload else {
         return Ok(None);
     };
+    // First, for a newer form may have other members.
+    if let Some(what) = too_new(payload) {
+        let code = connectors::Code::NewerVersion;
+        return Err(Trouble {
+            code: code.as_str().to_owned(),
+            place: "member `schema_version`".to_owned(),
+            what,
+            fix: code.what_to_do().to_owned(),
+        });
+    }
     let result: wire::CommandResult = serde_json::from_slice(payload).map_err(|error| Trouble {
         code: "malformed-result".to_owned(),
         place: format!("line {}, column {}", error.line(), error.column()),
@@ -280,6 +300,7 @@ impl Intake {
         ]);
         self.dead.push(Dead {
             letter: wire::DeadLetter {
+                schema_version: wire::SchemaVersion::CURRENT,
                 id: id.to_string(),
                 at: message.arrival.to_string(),
                 system: self.input.system.to_string(),

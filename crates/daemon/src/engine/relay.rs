@@ -27,8 +27,6 @@ impl Engine {
     /// When the store cannot be read or written, or the log does not take a message.
     pub async fn relay(&self, publisher: &impl Publish) -> Result<usize, EngineError> {
         let rows = self.store.outbox_page(OutboxSeq::default(), PAGE).await?;
-        #[expect(clippy::cast_possible_wrap, reason = "a page has at most 1 000 rows")]
-        self.metrics.outbox.set(rows.len() as i64);
         if rows.is_empty() {
             return Ok(0);
         }

@@ -143,6 +143,30 @@ pub enum KafkaFault {
 }
 
 impl KafkaFault {
+    /// What librdkafka says of a setting, without the setting's value: that may be a password or a key.
+    pub(super) fn setup(error: KafkaError) -> Self {
+        let KafkaError::ClientConfig(result, mut words, key, value) = error else {
+            return Self::Setup(error);
+        };
+        // It quotes a value that it does not like, cut where it is long.
+        let quoted: String = std::iter::once('"').chain(value.chars().take(8)).collect();
+        if !value.is_empty() && words.contains(&quoted) {
+            "the value is not one that it takes:".clone_into(&mut words);
+        }
+        Self::Setup(KafkaError::ClientConfig(
+            result,
+            words,
+            key,
+            "***".to_owned(),
+        ))
+    }
+
+    /// Whether the client was built without what a setting needs (OpenSSL, for TLS and SCRAM).
+    #[must_use]
+    pub fn lacks_a_feature(&self) -> bool {
+        matches!(self, Self::Setup(source) if source.to_string().contains("at build time"))
+    }
+
     /// Whether the log refuses this one message and would take others.
     #[must_use]
     pub fn refuses_message(&self) -> bool {
@@ -181,6 +205,32 @@ mod tests {
     use baton_config::Secret;
 
     use super::*;
+
+    #[test]
+    fn librdkafkas_complaint_about_a_setting_does_not_repeat_its_value() {
+        for (key, value) in [
+            ("no.such.property", "hunter2-secret"),
+            ("security.protocol", "hunter2-secret"),
+            ("session.timeout.ms", "hunter2-secret"),
+        ] {
+            let mut settings = Kafka::default();
+            settings.client.insert(key.to_owned(), Secret::new(value));
+            let connection = Connection {
+                bootstrap: "127.0.0.1:9092".to_owned(),
+                settings,
+            };
+            let refused = connection
+                .client()
+                .create_with_context::<_, rdkafka::producer::FutureProducer<Tell>>(Tell);
+            let fault = refused.map(drop).map_err(KafkaFault::setup).unwrap_err();
+            let KafkaFault::Setup(source) = &fault else {
+                panic!("{fault}");
+            };
+            let words = format!("{source} {source:?}");
+            assert!(words.contains(key), "{words}");
+            assert!(!words.contains("hunter2"), "{words}");
+        }
+    }
 
     #[test]
     fn what_a_steward_passes_through_replaces_every_default_and_nothing_that_is_ours() {

@@ -93,9 +93,9 @@ impl GroupConsumer {
                 positions,
                 metrics,
             })
-            .map_err(KafkaFault::Setup)?;
+            .map_err(KafkaFault::setup)?;
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
-        consumer.subscribe(&names).map_err(KafkaFault::Setup)?;
+        consumer.subscribe(&names).map_err(KafkaFault::setup)?;
         let (control, commands) = blocking::channel();
         // Two batches ahead keep the engine busy and bound the memory.
         let (hand_over, batches) = mpsc::channel(2);

@@ -1,16 +1,20 @@
 //! Looking at a log without changing it: who answers, which topics there are and how they are set.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
 
 use rdkafka::{
-    TopicPartitionList,
+    ClientContext, TopicPartitionList,
     admin::{AdminClient, AdminOptions, ResourceSpecifier},
+    config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer},
-    error::RDKafkaErrorCode,
+    error::{KafkaError, RDKafkaErrorCode},
     topic_partition_list::Offset,
 };
 
-use super::client::{ASK, Connection, KafkaFault, Tell};
+use super::client::{ASK, Connection, KafkaFault, Tell, tell, tell_error};
 
 /// A topic as it is.
 #[derive(Clone, Debug, Default)]
@@ -24,29 +28,89 @@ pub struct TopicFacts {
     pub refused: Option<String>,
 }
 
+/// Whether the consumer group may be used.
+#[derive(Clone, Debug, Default)]
+pub enum Group {
+    /// There is no topic yet to ask about.
+    #[default]
+    Unasked,
+    Usable,
+    /// Why it may not be used.
+    Refused(String),
+    /// Why there was no answer; a broker that has just started has none yet.
+    Silent(String),
+}
+
 /// What the log says of itself.
 #[derive(Clone, Debug, Default)]
 pub struct LogFacts {
     /// Version of the client library that asked.
     pub client: String,
     pub brokers: usize,
+    /// The version of Kafka's protocol between the brokers, where they tell it: those before 4.0 do.
+    pub protocol: Option<String>,
     /// Those of the topics asked for that exist.
     pub topics: BTreeMap<String, TopicFacts>,
     /// Why settings cannot be read, if they cannot.
     pub settings_refused: Option<String>,
-    /// Why the consumer group may not be used, if it may not.
-    pub group_refused: Option<String>,
+    pub group: Group,
+}
+
+/// The log did not answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{fault}")]
+pub struct NoAnswer {
+    pub fault: KafkaFault,
+    /// What the client said meanwhile, such as a refused certificate or password: its answer to a question is only that
+    /// none came.
+    pub said: Option<String>,
+}
+
+/// Remembers the last thing that the client complained of.
+#[derive(Default)]
+struct Hear(Mutex<Option<String>>);
+
+impl ClientContext for Hear {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, words: &str) {
+        tell(level, facility, words);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tell_error(&error, reason);
+        // That nobody is left to ask says less than why the last one left.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        }
+    }
 }
 
 /// Asks the log about itself and about `topics`.
 ///
 /// # Errors
 /// When it does not answer.
-pub async fn examine(connection: &Connection, topics: &[String]) -> Result<LogFacts, KafkaFault> {
-    let admin: AdminClient<Tell> = connection
+pub async fn examine(connection: &Connection, topics: &[String]) -> Result<LogFacts, NoAnswer> {
+    let admin: AdminClient<Hear> = connection
         .client()
-        .create_with_context(Tell)
-        .map_err(KafkaFault::Setup)?;
+        .create_with_context(Hear::default())
+        .map_err(|error| NoAnswer {
+            fault: KafkaFault::setup(error),
+            said: None,
+        })?;
+    let found = ask_all(connection, &admin, topics).await;
+    found.map_err(|fault| {
+        let said = &admin.inner().context().0;
+        NoAnswer {
+            fault,
+            said: said.lock().unwrap_or_else(PoisonError::into_inner).take(),
+        }
+    })
+}
+
+async fn ask_all(
+    connection: &Connection,
+    admin: &AdminClient<Hear>,
+    topics: &[String],
+) -> Result<LogFacts, KafkaFault> {
     let ask = |source| KafkaFault::Ask {
         what: "list topics",
         source,
@@ -69,7 +133,7 @@ pub async fn examine(connection: &Connection, topics: &[String]) -> Result<LogFa
                     .map(|code| RDKafkaErrorCode::from(code).to_string()),
                 ..TopicFacts::default()
             },
-            None => match refused(&admin, name)? {
+            None => match refused(admin, name)? {
                 None => continue,
                 refused => TopicFacts {
                     refused,
@@ -79,12 +143,15 @@ pub async fn examine(connection: &Connection, topics: &[String]) -> Result<LogFa
         };
         facts.topics.insert(name.clone(), found);
     }
-    facts.settings_refused = settings(&admin, &mut facts.topics).await;
-    facts.group_refused = group(connection, &facts)?;
+    if let Some(broker) = metadata.brokers().first() {
+        facts.protocol = protocol(admin, broker.id()).await;
+    }
+    facts.settings_refused = settings(admin, &mut facts.topics).await;
+    facts.group = group(connection, &facts)?;
     Ok(facts)
 }
 
-fn refused(admin: &AdminClient<Tell>, topic: &str) -> Result<Option<String>, KafkaFault> {
+fn refused(admin: &AdminClient<Hear>, topic: &str) -> Result<Option<String>, KafkaFault> {
     let metadata = admin
         .inner()
         .fetch_metadata(Some(topic), ASK)
@@ -104,8 +171,20 @@ fn refused(admin: &AdminClient<Tell>, topic: &str) -> Result<Option<String>, Kaf
         .map(|code| code.to_string()))
 }
 
+/// None where the broker has no such setting any more, or does not show its settings.
+async fn protocol(admin: &AdminClient<Hear>, broker: i32) -> Option<String> {
+    let options = AdminOptions::new().request_timeout(Some(ASK));
+    let asked = [ResourceSpecifier::Broker(broker)];
+    let answers = admin.describe_configs(&asked, &options).await.ok()?;
+    let settings = answers.into_iter().next()?.ok()?.entries;
+    let found = settings
+        .into_iter()
+        .find(|entry| entry.name == "inter.broker.protocol.version");
+    found?.value
+}
+
 async fn settings(
-    admin: &AdminClient<Tell>,
+    admin: &AdminClient<Hear>,
     topics: &mut BTreeMap<String, TopicFacts>,
 ) -> Option<String> {
     let names: Vec<String> = topics
@@ -139,21 +218,27 @@ async fn settings(
 }
 
 /// Asks for the group's commits on one partition: the least that tells whether the group may be used.
-fn group(connection: &Connection, facts: &LogFacts) -> Result<Option<String>, KafkaFault> {
+fn group(connection: &Connection, facts: &LogFacts) -> Result<Group, KafkaFault> {
     let readable = facts.topics.iter().find(|(_, f)| f.partitions > 0);
     let Some((topic, _)) = readable else {
-        return Ok(None);
+        return Ok(Group::Unasked);
     };
     let consumer: BaseConsumer<Tell> = connection
         .consumer(1 << 20, &[])
         .create_with_context(Tell)
-        .map_err(KafkaFault::Setup)?;
+        .map_err(KafkaFault::setup)?;
     let mut wanted = TopicPartitionList::new();
     wanted
         .add_partition_offset(topic, 0, Offset::Invalid)
-        .map_err(KafkaFault::Setup)?;
-    Ok(consumer
-        .committed_offsets(wanted, ASK)
-        .err()
-        .map(|error| error.to_string()))
+        .map_err(KafkaFault::setup)?;
+    Ok(match consumer.committed_offsets(wanted, ASK) {
+        Ok(_) => Group::Usable,
+        Err(error) => match error.rdkafka_error_code() {
+            Some(
+                RDKafkaErrorCode::GroupAuthorizationFailed
+                | RDKafkaErrorCode::TopicAuthorizationFailed,
+            ) => Group::Refused(error.to_string()),
+            _ => Group::Silent(error.to_string()),
+        },
+    })
 }

@@ -12,7 +12,7 @@ mod topics;
 pub use bulk::{Bulk, BulkProducer, pass_through};
 pub use client::{Connection, KafkaFault};
 pub use consumer::{Control, GroupConsumer, Limits, PositionsOf};
-pub use examine::{LogFacts, TopicFacts, examine};
+pub use examine::{Group, LogFacts, NoAnswer, TopicFacts, examine};
 pub use producer::{Outgoing, Publish, Publisher};
 /// What a log can answer.
 pub use rdkafka::error::{KafkaError, RDKafkaErrorCode};

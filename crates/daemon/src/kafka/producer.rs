@@ -52,7 +52,7 @@ impl Publisher {
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .create_with_context(Tell)
-            .map_err(KafkaFault::Setup)?;
+            .map_err(KafkaFault::setup)?;
         Ok(Self { inner })
     }
 

@@ -65,13 +65,13 @@ impl Reader {
             let at = start.offset().unwrap_or(low);
             assignment
                 .add_partition_offset(&key.0, key.1, Offset::Offset(at))
-                .map_err(KafkaFault::Setup)?;
+                .map_err(KafkaFault::setup)?;
             reader.next.insert(key, at);
         }
         reader
             .consumer
             .assign(&assignment)
-            .map_err(KafkaFault::Setup)?;
+            .map_err(KafkaFault::setup)?;
         Ok(reader)
     }
 
@@ -87,7 +87,7 @@ impl Reader {
         let mut config = connection.consumer(8 << 20, &[]);
         // It joins no group: the id only has to be there.
         config.set("enable.partition.eof", "true");
-        let open = || config.create_with_context(Tell).map_err(KafkaFault::Setup);
+        let open = || config.create_with_context(Tell).map_err(KafkaFault::setup);
         Ok(Self {
             consumer: open()?,
             asker: open()?,
@@ -126,7 +126,7 @@ impl Reader {
                 wanted.add_partition(topic, *partition);
             }
         }
-        wanted.set_all_offsets(which).map_err(KafkaFault::Setup)?;
+        wanted.set_all_offsets(which).map_err(KafkaFault::setup)?;
         let ask = |source| KafkaFault::Ask {
             what: "ends of partitions",
             source,
@@ -206,10 +206,10 @@ impl Reader {
                     if beyond.find_partition(&key.0, key.1).is_none() {
                         let mut partition = TopicPartitionList::new();
                         partition.add_partition(&key.0, key.1);
-                        self.consumer.pause(&partition).map_err(KafkaFault::Setup)?;
+                        self.consumer.pause(&partition).map_err(KafkaFault::setup)?;
                         beyond
                             .add_partition_offset(&key.0, key.1, Offset::Offset(message.offset))
-                            .map_err(KafkaFault::Setup)?;
+                            .map_err(KafkaFault::setup)?;
                     }
                 }
                 Polled::End => quiet_since = quiet_since.or_else(|| Some(Instant::now())),
@@ -248,7 +248,7 @@ impl Reader {
                     source,
                 })?;
         }
-        self.consumer.resume(beyond).map_err(KafkaFault::Setup)
+        self.consumer.resume(beyond).map_err(KafkaFault::setup)
     }
 
     /// Waits at most `patience` for the next message.
@@ -297,12 +297,12 @@ pub(super) fn firsts(
         assignment
             // Known to be 0; asking the client for "the beginning" would cost it half a second.
             .add_partition_offset(topic, *partition, Offset::Offset(0))
-            .map_err(KafkaFault::Setup)?;
+            .map_err(KafkaFault::setup)?;
     }
     reader
         .consumer
         .assign(&assignment)
-        .map_err(KafkaFault::Setup)?;
+        .map_err(KafkaFault::setup)?;
     let patience = Instant::now() + ASK;
     while !wanted.is_empty() && Instant::now() < patience {
         let Polled::Message(message) = reader.poll(Duration::from_millis(50))? else {
@@ -314,7 +314,7 @@ pub(super) fn firsts(
         if wanted.len() < before {
             let mut done = TopicPartitionList::new();
             done.add_partition(&key.0, key.1);
-            reader.consumer.pause(&done).map_err(KafkaFault::Setup)?;
+            reader.consumer.pause(&done).map_err(KafkaFault::setup)?;
             // Compaction may have taken offset 0 itself.
             if message.offset == 0 {
                 found.insert(key, message.arrival);

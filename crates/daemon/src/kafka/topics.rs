@@ -38,7 +38,7 @@ pub async fn ensure(
     let admin: AdminClient<Tell> = connection
         .client()
         .create_with_context(Tell)
-        .map_err(KafkaFault::Setup)?;
+        .map_err(KafkaFault::setup)?;
     let found = known(&admin)?;
     let missing: Vec<&TopicSpec> = topics
         .iter()

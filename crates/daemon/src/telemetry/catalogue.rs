@@ -31,7 +31,7 @@ pub struct Spec {
     /// Without the `baton_` in front and without the unit and `_total` behind.
     pub name: &'static str,
     pub kind: Kind,
-    /// `seconds`, or nothing for plain counts.
+    /// `seconds`, `bytes`, or nothing for plain counts.
     pub unit: &'static str,
     pub labels: &'static [&'static str],
     pub help: &'static str,
@@ -111,14 +111,26 @@ catalogue! {
         "1 while a partition is stopped because of too many dead letters",
         "Anything but 0 is an alarm: fix the producer or the mapping, then reload (SIGHUP) or restart.";
     OUTBOX = "outbox_messages", Gauge, "", [],
-        "Messages that wait for the relay, as of its last round",
-        "";
+        "Messages in the store that wait for the relay; every process tells the same figure",
+        "Rising: the relay is slower than the engine, or nobody runs it.";
+    OUTBOX_OLDEST = "outbox_oldest", Gauge, "seconds", [],
+        "How long the oldest of them has waited; 0 when none waits",
+        "Minutes: nobody runs the role `relay`, or the log does not take the messages.";
+    OPEN_DEAD_LETTERS = "open_dead_letters", Gauge, "", ["code"],
+        "Dead letters in the store that are neither retried nor dropped, by code",
+        "See `baton dead-letters list`.";
+    OPEN_TASKS = "open_tasks", Gauge, "", ["code"],
+        "Parked items in the store that no steward has decided, by code",
+        "See `baton parked list`.";
+    DATA_FREE = "data_free", Gauge, "bytes", [],
+        "Room on the disk of the data folder; absent where log and store are both elsewhere",
+        "When it is full, changes wait and none is settled. Watch the disks of Kafka and PostgreSQL as well.";
     TIMERS = "timers_fired", Counter, "", [],
         "Timers carried out",
         "";
     CONFLICTS = "commit_conflicts", Counter, "", [],
         "Transactions settled again because another worker was faster at the same person",
-        "";
+        "Beside the batches: a large share means that workers do their work twice.";
     STORE_ERRORS = "store_errors", Counter, "", [],
         "Failed attempts at the store",
         "";

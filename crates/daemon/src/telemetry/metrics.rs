@@ -1,8 +1,15 @@
 //! The metrics as values of the right types, registered from the catalogue.
 
-use std::{collections::BTreeMap, sync::Mutex, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+    time::Duration,
+};
 
-use baton_core::{book::ParkedCode, change::Outcome, id::Kind as EntityKind, name::Name};
+use baton_core::{
+    book::ParkedCode, change::Outcome, id::Kind as EntityKind, name::Name, time::Millis,
+};
+use baton_store::Counts;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -68,7 +75,11 @@ pub struct Metrics {
     pub event_to_command: Histogram,
     lag: Family<Partition, Gauge>,
     stopped: Family<Partition, Gauge>,
-    pub outbox: Gauge,
+    outbox: Gauge,
+    outbox_oldest: Gauge,
+    open_dead_letters: Family<Labels, Gauge>,
+    open_tasks: Family<Labels, Gauge>,
+    data_free: Family<Labels, Gauge>,
     pub timers: Counter,
     pub conflicts: Counter,
     pub store_errors: Counter,
@@ -76,6 +87,8 @@ pub struct Metrics {
     reloads: Family<Labels, Counter>,
     /// The totals by outcome, for readers inside the process (readiness, `ingest`, the demo's summary).
     totals: Mutex<BTreeMap<Outcome, u64>>,
+    /// Codes of dead letters that were open once: those with none left are told as 0.
+    letter_codes: Mutex<BTreeSet<String>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
@@ -93,6 +106,9 @@ fn add<M: Metric + Clone>(registry: &mut Registry, spec: &Spec, metric: M) -> M 
     match spec.unit {
         "seconds" => {
             registry.register_with_unit(spec.name, spec.help, Unit::Seconds, metric.clone());
+        }
+        "bytes" => {
+            registry.register_with_unit(spec.name, spec.help, Unit::Bytes, metric.clone());
         }
         _ => registry.register(spec.name, spec.help, metric.clone()),
     }
@@ -148,12 +164,17 @@ impl Default for Metrics {
             lag: add(r, &catalogue::LAG, Family::default()),
             stopped: add(r, &catalogue::STOPPED, Family::default()),
             outbox: add(r, &catalogue::OUTBOX, Gauge::default()),
+            outbox_oldest: add(r, &catalogue::OUTBOX_OLDEST, Gauge::default()),
+            open_dead_letters: add(r, &catalogue::OPEN_DEAD_LETTERS, Family::default()),
+            open_tasks: add(r, &catalogue::OPEN_TASKS, Family::default()),
+            data_free: add(r, &catalogue::DATA_FREE, Family::default()),
             timers: add(r, &catalogue::TIMERS, Counter::default()),
             conflicts: add(r, &catalogue::CONFLICTS, Counter::default()),
             store_errors: add(r, &catalogue::STORE_ERRORS, Counter::default()),
             log_errors: add(r, &catalogue::LOG_ERRORS, Counter::default()),
             reloads,
             totals: Mutex::default(),
+            letter_codes: Mutex::default(),
             registry,
         }
     }
@@ -293,12 +314,47 @@ impl Metrics {
             .set(i64::from(stopped));
     }
 
+    /// What waits in the store, as of `now`.
+    pub fn set_waiting(&self, counts: &Counts, now: Millis) {
+        self.outbox.set(gauge(counts.outbox));
+        let waited = counts.outbox_since.map_or(0, |since| now.since(since));
+        self.outbox_oldest.set(waited.max(0) / 1_000);
+        for code in ParkedCode::ALL {
+            let open = counts.parked.get(code.as_str()).copied();
+            self.open_tasks
+                .get_or_create(&vec![("code", code.as_str().to_owned())])
+                .set(gauge(open.unwrap_or_default()));
+        }
+        let mut seen = self
+            .letter_codes
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        seen.extend(counts.dead_letters.keys().cloned());
+        for code in &*seen {
+            let open = counts.dead_letters.get(code).copied();
+            self.open_dead_letters
+                .get_or_create(&vec![("code", code.clone())])
+                .set(gauge(open.unwrap_or_default()));
+        }
+    }
+
+    /// Room on the disk of the data folder.
+    pub fn set_data_free(&self, bytes: u64) {
+        self.data_free
+            .get_or_create(&Labels::new())
+            .set(gauge(bytes));
+    }
+
     pub fn reloaded(&self, accepted: bool) {
         let result = if accepted { ACCEPTED } else { REFUSED };
         self.reloads
             .get_or_create(&vec![("result", result.to_owned())])
             .inc();
     }
+}
+
+fn gauge(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// The outcome's name on the wire and in labels.
@@ -334,6 +390,38 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_in_the_store_is_told_until_nothing_waits_any_more() {
+        let metrics = Metrics::default();
+        let counts = Counts {
+            dead_letters: BTreeMap::from([("missing-id".to_owned(), 2)]),
+            parked: BTreeMap::from([("contested".to_owned(), 1)]),
+            outbox: 7,
+            outbox_since: Some(Millis(5_000)),
+        };
+        metrics.set_waiting(&counts, Millis(65_000));
+        let told = metrics.expose();
+        for line in [
+            "baton_outbox_messages 7",
+            "baton_outbox_oldest_seconds 60",
+            "baton_open_dead_letters{code=\"missing-id\"} 2",
+            "baton_open_tasks{code=\"contested\"} 1",
+            "baton_open_tasks{code=\"held_clears\"} 0",
+        ] {
+            assert!(told.contains(line), "{line}:\n{told}");
+        }
+        metrics.set_waiting(&Counts::default(), Millis(65_000));
+        let told = metrics.expose();
+        for line in [
+            "baton_outbox_messages 0",
+            "baton_outbox_oldest_seconds 0",
+            "baton_open_dead_letters{code=\"missing-id\"} 0",
+            "baton_open_tasks{code=\"contested\"} 0",
+        ] {
+            assert!(told.contains(line), "{line}:\n{told}");
+        }
+    }
+
+    #[test]
     fn every_metric_of_the_catalogue_is_exposed_under_its_documented_name() {
         let metrics = Metrics::default();
         // A metric with labels is exposed once it has a value.
@@ -347,6 +435,14 @@ mod tests {
         metrics.set_lag("t", 0, 1);
         metrics.set_stopped("t", 0, true);
         metrics.reloaded(true);
+        let waiting = |code: &str| BTreeMap::from([(code.to_owned(), 1)]);
+        let counts = Counts {
+            dead_letters: waiting("malformed-json"),
+            parked: waiting("contested"),
+            ..Counts::default()
+        };
+        metrics.set_waiting(&counts, Millis(0));
+        metrics.set_data_free(1);
         let text = metrics.expose();
         for spec in CATALOGUE {
             // A counter's family is announced without its `_total`.

@@ -11,6 +11,9 @@ mod log;
 mod pipeline;
 mod rereading;
 mod stewards;
+mod story;
+mod upgrade;
+mod versions;
 
 /// The database behind [`given::engine`].
 async fn backing() -> (baton_store::Store, given::Kept) {

@@ -350,3 +350,43 @@ async fn what_became_of_a_run_is_told_whole_whoever_settled_its_parts() {
     );
     assert_eq!(one.tally("nobody's").await.unwrap().messages, 0);
 }
+
+#[tokio::test]
+async fn a_number_that_wandered_through_a_row_of_people_does_not_load_the_row() {
+    let rules = format!(
+        "{RULES}\n[person.fields.phone]\ntype = \"phone\"\n[person.fields.no_calls]\ntype = \"boolean\"\n[consent.phone]\n\
+         field = \"no_calls\"\naddress = \"phone\"\nstates = {{ true = \"opted_out\", false = \"opted_in\" }}\n"
+    );
+    let (store, _kept) = crate::backing().await;
+    let engine = engine_on(store, active(&rules)).await;
+    // Everybody takes the number of the next one, who had taken that of the one behind.
+    for (round, offset) in [(0, 0), (1, 100)] {
+        let all: Vec<String> = (0..60)
+            .map(|person| {
+                let number = person + round;
+                let fields =
+                    format!(r#""email":"p{person}@example.com","phone":"+1 312 555 {number:04}""#);
+                contact(&format!("c{person}"), round * 60, &fields)
+            })
+            .collect();
+        let messages = all.iter().zip(offset..);
+        let messages = messages.map(|(text, offset)| message("crm", offset, text));
+        let outcomes = settle(&engine, messages.collect()).await;
+        assert_eq!(outcomes, [(Outcome::Applied, 60)]);
+    }
+    // Whoever has a number hears what is said of it, wherever it was said.
+    let opted_out = contact("c0", 90, r#""no_calls":"true""#)
+        .replace("\"class\"", "\"cause\":\"own_form\",\"class\"");
+    let outcomes = settle(&engine, vec![message("crm", 300, &opted_out)]).await;
+    assert_eq!(outcomes, [(Outcome::Applied, 1)]);
+    assert_eq!(
+        golden(&engine, "crm:contact:c0", "no_calls").await,
+        Value::Bool(true)
+    );
+    let outcomes = settle(
+        &engine,
+        vec![message("crm", 301, &contact("c30", 95, r#""title":"CEO""#))],
+    )
+    .await;
+    assert_eq!(outcomes, [(Outcome::Applied, 1)]);
+}

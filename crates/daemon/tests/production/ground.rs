@@ -33,17 +33,20 @@ struct Broker {
     _process: Option<Child>,
 }
 
+/// Says loudly what is missing, and fails where nothing may be skipped.
+pub fn skip(what: &str) {
+    let set = |name: &str, value: &str| std::env::var(name).is_ok_and(|v| v == value);
+    let required = set("CI", "true") || set(REQUIRE_ALL, "1");
+    assert!(!required, "required here and missing: {what}");
+    eprintln!("SKIPPED: {what}");
+}
+
 fn broker() -> Option<&'static Broker> {
     static FOUND: LazyLock<Result<Broker, String>> = LazyLock::new(find);
     match &*FOUND {
         Ok(broker) => Some(broker),
         Err(why) => {
-            let set = |name: &str, value: &str| std::env::var(name).is_ok_and(|v| v == value);
-            assert!(
-                !set("CI", "true") && !set(REQUIRE_ALL, "1"),
-                "Apache Kafka is required here and missing: {why}"
-            );
-            eprintln!("SKIPPED: no Apache Kafka: {why}");
+            skip(&format!("no Apache Kafka: {why}"));
             None
         }
     }
@@ -180,12 +183,17 @@ impl Ground {
         assert!(done.success());
     }
 
-    /// Deletes a topic, and waits until the broker has forgotten it.
-    pub async fn delete_topic(&self, name: &str) {
+    /// Whoever may change topics.
+    pub fn admin(&self) -> AdminClient<DefaultClientContext> {
         let (broker, _) = self.outside.as_ref().unwrap();
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", broker);
-        let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
+        config.create().unwrap()
+    }
+
+    /// Deletes a topic, and waits until the broker has forgotten it.
+    pub async fn delete_topic(&self, name: &str) {
+        let admin = self.admin();
         let topic = self.topic(name);
         let deleted = admin.delete_topics(&[&topic], &AdminOptions::new()).await;
         assert!(deleted.unwrap()[0].is_ok());
@@ -283,6 +291,22 @@ pub fn until(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
+/// The body of an answer with status 200. The token is the admin port's.
+pub fn ask(address: SocketAddr, path: &str, token: Option<&str>) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    let token = token.map_or_else(String::new, |t| format!("Authorization: Bearer {t}\r\n"));
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\n{token}Connection: close\r\n\r\n"
+    )
+    .ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
+}
+
 /// A daemon, killed when dropped.
 pub struct Worker {
     pub process: Child,
@@ -292,18 +316,7 @@ pub struct Worker {
 impl Worker {
     /// The body of an answer with status 200.
     pub fn ask(&self, path: &str) -> Option<String> {
-        let mut stream = TcpStream::connect(self.admin).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).ok()?;
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-            self.admin
-        )
-        .ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
+        ask(self.admin, path, None)
     }
 
     /// The sum of a counter over its labels.

@@ -3,8 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod compose;
 mod crashes;
+mod doctor;
 mod ground;
 mod intake;
 mod mirror;
+#[cfg(feature = "production")]
+mod secure;
 mod workers;

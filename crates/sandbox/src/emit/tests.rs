@@ -43,6 +43,7 @@ fn salesforce() -> (System, String) {
 
 fn command(id: &str, values: Fields) -> wire::Command {
     wire::Command {
+        schema_version: wire::SchemaVersion::CURRENT,
         command_id: "c1".into(),
         kind: wire::CommandKind::Update,
         system: "crm".into(),

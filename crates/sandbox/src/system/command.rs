@@ -7,7 +7,7 @@ use baton_core::time::Millis;
 use super::{Arrival, Outgoing, Refused, System, TopicKind};
 use crate::{
     Answer, By, Fields, KnownEmail, Refusals, emit, text,
-    wire::{Command, CommandKind, CommandResult, ResultOutcome as Outcome},
+    wire::{Command, CommandKind, CommandResult, ResultOutcome as Outcome, SchemaVersion},
 };
 
 /// What came of a command, before the system decides how much of it to tell.
@@ -200,6 +200,7 @@ impl System {
         let shows_record = ok && (read || self.habits.answer == Answer::Record);
         let precision = self.habits.stamps;
         CommandResult {
+            schema_version: SchemaVersion::CURRENT,
             command_id: command.command_id.clone(),
             system: self.name.clone(),
             object: command.object,

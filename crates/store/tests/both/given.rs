@@ -105,6 +105,7 @@ pub fn message(key: &str, topic: OutTopic) -> OutMessage {
         topic,
         key: OutKey::Named(key.into()),
         body: OutBody::Golden(wire::GoldenMessage {
+            schema_version: wire::SchemaVersion::CURRENT,
             entity: baton_core::id::EntityId {
                 kind: Kind::Person,
                 digest: digest(key),

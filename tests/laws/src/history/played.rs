@@ -10,7 +10,7 @@ use baton_core::{
     rules::Rules,
     state::State,
     time::Millis,
-    wire::{CommandResult, ResultOutcome},
+    wire::{CommandResult, ResultOutcome, SchemaVersion},
 };
 
 use super::{START, Step, changes};
@@ -130,6 +130,7 @@ impl Played {
             self.told += skip.unwrap_or(0) + 1;
             self.answers += 1;
             let result = CommandResult {
+                schema_version: SchemaVersion::CURRENT,
                 command_id: command.command_id.clone(),
                 system: command.system.to_string(),
                 object: command.object,

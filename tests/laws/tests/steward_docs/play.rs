@@ -19,7 +19,7 @@ use baton_core::{
     state::{CommandKind, Lock, LockOn},
     time::{DAY, HOUR, Millis},
     value::Value,
-    wire::{Command, CommandResult, ResultOutcome},
+    wire::{Command, CommandResult, ResultOutcome, SchemaVersion},
 };
 use serde_json::{Value as Json, json};
 
@@ -367,6 +367,7 @@ impl<'a> Stage<'a> {
             CommandKind::Create | CommandKind::Delete => {}
         }
         let result = CommandResult {
+            schema_version: SchemaVersion::CURRENT,
             command_id: command.command_id.clone(),
             system: system.to_owned(),
             object: command.object,

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     Answer, Delivery, Events, KnownEmail, Recase, Refusals, fields,
-    wire::{Command, CommandKind, ResultOutcome as Outcome},
+    wire::{Command, CommandKind, ResultOutcome as Outcome, SchemaVersion},
 };
 
 const T0: Millis = Millis(1_760_000_000_250);
@@ -36,6 +36,7 @@ fn start(habits: Habits) -> (System, String) {
 
 fn command(number: u32, kind: CommandKind, id: Option<&str>, values: Fields) -> Command {
     Command {
+        schema_version: SchemaVersion::CURRENT,
         command_id: format!("c{number}"),
         kind,
         system: "crm".into(),
