@@ -1,4 +1,4 @@
-//! `baton bench mirror` with a handful of people: its figures must agree with each other, however small they are.
+//! `baton bench` with a handful of people or messages: its figures must agree with each other, however small they are.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -6,18 +6,18 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-fn mirror(args: &[&str]) -> Command {
+fn bench(what: &str, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_baton"));
     command
-        .args(["bench", "mirror", "--json"])
+        .args(["bench", what, "--json"])
         .args(args)
         .env_remove("BATON_DATA")
         .env_remove("BATON_LOG");
     command
 }
 
-fn measured(args: &[&str]) -> Value {
-    let output = mirror(args).output().unwrap();
+fn measured(what: &str, args: &[&str]) -> Value {
+    let output = bench(what, args).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
     serde_json::from_slice(&output.stdout).unwrap()
@@ -26,16 +26,9 @@ fn measured(args: &[&str]) -> Value {
 #[test]
 fn everything_sent_is_settled_and_answered_and_the_figures_agree() {
     let people = "30,40";
-    let report = measured(&[
-        "--people",
-        people,
-        "--changes",
-        "300",
-        "--pace",
-        "100",
-        "--seconds",
-        "1",
-    ]);
+    let paced = ["--pace", "100", "--seconds", "1"];
+    let args = [["--people", people, "--changes", "300"], paced].concat();
+    let report = measured("mirror", &args);
     let number = |key: &str| {
         report[key]
             .as_f64()
@@ -67,6 +60,26 @@ fn everything_sent_is_settled_and_answered_and_the_figures_agree() {
     assert!(!report["aims"].as_array().unwrap().is_empty());
 }
 
+#[test]
+fn the_log_alone_is_measured_in_both_modes_and_without_kafka_there_is_no_ratio() {
+    let args = ["--messages", "500", "--rounds", "1", "--seconds", "1"];
+    let report = measured("log", &args);
+    let modes = report["modes"].as_array().unwrap();
+    let fsync: Vec<&Value> = modes.iter().map(|mode| &mode["fsync"]).collect();
+    assert_eq!(fsync, ["interval", "always"]);
+    for mode in modes {
+        let number = |key: &str| mode["log"][key].as_f64().unwrap();
+        for rate in ["produced_per_s", "consumed_per_s", "passed_per_s"] {
+            assert!(number(rate) > 0.0, "{mode}");
+        }
+        assert!(number("p50_ms") > 0.0 && number("p50_ms") <= number("p99_ms"));
+        assert!(mode["kafka"].is_null() && mode["ratio"].is_null());
+        if cfg!(target_os = "linux") {
+            assert!(number("peak_memory_mib") > 1.0, "{mode}");
+        }
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn what_it_starts_ends_with_it_even_when_it_is_killed() {
@@ -86,12 +99,15 @@ fn what_it_starts_ends_with_it_even_when_it_is_killed() {
     }
 
     let data = tempfile::tempdir().unwrap();
-    let mut bench = mirror(&["--people", "5000", "--data", data.path().to_str().unwrap()])
-        .stdout(Stdio::null())
-        // What is left without a log complains of it.
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut bench = bench(
+        "mirror",
+        &["--people", "5000", "--data", data.path().to_str().unwrap()],
+    )
+    .stdout(Stdio::null())
+    // What is left without a log complains of it.
+    .stderr(Stdio::null())
+    .spawn()
+    .unwrap();
     let deadline = Instant::now() + PATIENCE;
     let children = loop {
         let all = fs::read_dir("/proc").unwrap().flatten();

@@ -13,7 +13,10 @@ use std::time::{Duration, Instant};
 use baton_log::{Config, Log};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
-use kafka_protocol::messages::{ApiVersionsRequest, FetchRequest, MetadataRequest};
+use kafka_protocol::messages::{
+    ApiVersionsRequest, FetchRequest, FindCoordinatorRequest, InitProducerIdRequest,
+    MetadataRequest, TransactionalId,
+};
 use kafka_protocol::protocol::StrBytes;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -197,4 +200,19 @@ async fn a_reader_that_never_reads_is_dropped() {
         std::thread::yield_now();
     }
     still_serves(&log);
+}
+
+#[tokio::test]
+async fn transactions_are_refused_rather_than_half_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open_watched(Config::new(dir.path())).await;
+    let mut raw = Raw::connect(&log);
+    let id = StrBytes::from_static_str("tx");
+    let request =
+        InitProducerIdRequest::default().with_transactional_id(Some(TransactionalId(id.clone())));
+    assert_ne!(raw.ask(&request, 4).error_code, 0);
+    let request = FindCoordinatorRequest::default()
+        .with_key_type(1)
+        .with_coordinator_keys(vec![id]);
+    assert_ne!(raw.ask(&request, 4).coordinators[0].error_code, 0);
 }

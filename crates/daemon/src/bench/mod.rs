@@ -1,6 +1,9 @@
 //! How fast Baton is on this machine: `baton bench`, one room for each thing that is measured.
 
+mod child;
 pub mod core;
+pub mod log;
 pub mod mirror;
 mod people;
+mod process;
 mod shape;

@@ -1,13 +1,13 @@
 //! `baton bench`: how fast Baton is on this machine.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use baton_config::Secret;
 
 use super::{Place, output};
 use crate::{
-    bench::{core, mirror},
+    bench::{core, log, mirror},
     daemon::Stop,
 };
 
@@ -15,6 +15,11 @@ use crate::{
 pub enum Command {
     /// The engine alone, in memory: from the bytes of a change to the decision, beside the vendors' formats
     Core(CoreArgs),
+    /// The embedded log alone, in a process of its own, and beside it a real Apache Kafka where one is given
+    ///
+    /// The repository starts an Apache Kafka for it:
+    /// `tests/ground/kafka with sh -c 'baton bench log --kafka $BATON_TEST_KAFKA'`.
+    Log(LogArgs),
     /// The whole of it: a daemon with its log and its store, beside librdkafka alone on the same log
     Mirror(MirrorArgs),
 }
@@ -27,6 +32,23 @@ pub struct CoreArgs {
     /// Changes to settle, of people chosen uniformly (vendors' formats: at most 50,000)
     #[arg(long, value_name = "N", default_value = "200000", value_parser = clap::value_parser!(u32).range(1..))]
     changes: u32,
+}
+
+#[derive(clap::Args, Clone, Debug)]
+pub struct LogArgs {
+    /// Measure the Apache Kafka at this address, too, which nobody else should use meanwhile; topics are made there,
+    /// and deleted at the end. On this machine its processor time and memory are measured as well
+    #[arg(long, value_name = "HOST:PORT")]
+    kafka: Option<String>,
+    /// Messages of each round, 1 KiB each; each log holds them twice
+    #[arg(long, value_name = "N", default_value = "500000", value_parser = clap::value_parser!(u32).range(1..))]
+    messages: u32,
+    /// Rounds of throughput; the median counts
+    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Seconds for which latency is measured, and then idleness
+    #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(1..))]
+    seconds: u32,
 }
 
 #[derive(clap::Args, Clone, Debug)]
@@ -74,8 +96,26 @@ fn secret(place: &str) -> Result<Secret, String> {
 pub async fn run(place: &Place, command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Core(args) => run_core(place, args),
+        Command::Log(args) => run_log(place, args).await,
         Command::Mirror(args) => run_mirror(place, args).await,
     }
+}
+
+async fn run_log(place: &Place, args: LogArgs) -> anyhow::Result<ExitCode> {
+    let plan = log::Plan {
+        messages: args.messages as usize,
+        rounds: args.rounds as usize,
+        quiet: Duration::from_secs(args.seconds.into()),
+        kafka: args.kafka,
+        data: place.data.clone().unwrap_or_else(std::env::temp_dir),
+    };
+    let report = log::run(&plan, |step| tracing::info!(step, "measuring")).await?;
+    if place.json {
+        output::json(&report)?;
+    } else {
+        output::line(log::table(&report).trim_end())?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn run_core(place: &Place, args: CoreArgs) -> anyhow::Result<ExitCode> {

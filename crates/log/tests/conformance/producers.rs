@@ -7,8 +7,7 @@ use crate::support::*;
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
-use kafka_protocol::messages::{InitProducerIdRequest, MetadataRequest, TransactionalId};
-use kafka_protocol::protocol::StrBytes;
+use kafka_protocol::messages::{InitProducerIdRequest, MetadataRequest};
 use rdkafka::Offset;
 
 fn init(raw: &mut Raw) -> i64 {
@@ -117,13 +116,4 @@ async fn a_compacted_topic_refuses_records_without_a_key() {
     let mut raw = Raw::connect(&running.log);
     let refused = raw.produce("t", batch(-1, -1, -1, &["no key"]));
     assert_eq!(refused.error_code, ResponseError::InvalidRecord.code());
-}
-
-#[tokio::test]
-async fn transactions_are_refused_rather_than_half_kept() {
-    let running = start().await;
-    let mut raw = Raw::connect(&running.log);
-    let id = TransactionalId(StrBytes::from_static_str("tx"));
-    let request = InitProducerIdRequest::default().with_transactional_id(Some(id));
-    assert_ne!(raw.ask(&request, 4).error_code, 0);
 }

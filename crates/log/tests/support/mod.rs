@@ -136,6 +136,20 @@ pub async fn create(log: &Broker, topic: &str, partitions: i32, settings: &[(&st
     {
         result.unwrap();
     }
+    // Apache Kafka tells its broker of a topic after it has told the client.
+    let probe: BaseConsumer = client(log).create().unwrap();
+    let deadline = std::time::Instant::now() + PATIENCE;
+    loop {
+        let metadata = probe.fetch_metadata(Some(topic), PATIENCE).unwrap();
+        let known = metadata.topics()[0].partitions();
+        let led = known
+            .iter()
+            .filter(|p| p.leader() >= 0 && p.error().is_none());
+        if led.count() == partitions as usize {
+            return;
+        }
+        assert!(std::time::Instant::now() < deadline, "{topic} is not known");
+    }
 }
 
 pub async fn produce(producer: &FutureProducer, topic: &str, partition: i32, payload: &str) -> i64 {

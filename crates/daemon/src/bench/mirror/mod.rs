@@ -4,9 +4,7 @@
 //! measured is `baton run` and nothing made for measuring.
 
 mod aims;
-mod child;
 mod measure;
-mod process;
 mod report;
 mod rules;
 mod site;
@@ -85,7 +83,7 @@ pub fn run(
         let mut sizes = Vec::new();
         for people in &people {
             let folder = folder(options.data.as_deref())?;
-            file_system = process::file_system(folder.path());
+            file_system = super::process::file_system(folder.path());
             tracing::info!(
                 log = ground.log_name(),
                 store = ground.store_name(),

@@ -13,7 +13,8 @@ use baton_log::Fsync;
 use baton_store::{Options, Scratch, Store};
 use tokio::runtime::Handle;
 
-use super::{child::Child, process, rules};
+use super::rules;
+use crate::bench::{child::Child, process};
 use crate::{
     cli::{Place, Workspace},
     kafka::{Connection, Ends, Reader, Start, TopicSpec, delete, ensure},

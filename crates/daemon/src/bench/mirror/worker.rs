@@ -9,7 +9,8 @@ use std::{
 
 use anyhow::Context as _;
 
-use super::{child::Child, process, process::MemoryWatch, site::Site};
+use super::site::Site;
+use crate::bench::{child::Child, process, process::MemoryWatch};
 
 /// How long a daemon may take to be ready.
 const PATIENCE: Duration = Duration::from_secs(60);
