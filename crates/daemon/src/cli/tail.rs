@@ -53,7 +53,10 @@ pub async fn run(place: &Place, args: Args) -> anyhow::Result<ExitCode> {
             if args.from_start {
                 Start::Beginning
             } else {
-                Start::At(found.end)
+                Start::At {
+                    offset: found.end,
+                    arrival: None,
+                }
             }
         })?;
         let ends = reader.ends()?;

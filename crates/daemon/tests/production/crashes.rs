@@ -149,7 +149,11 @@ async fn ends_as_if_nothing_had_happened(ground: Ground, step: Step) {
     let admin = ground.configure("one", &rules);
     ground.baton("one", &["migrate"]);
     // Not at its first time everywhere: something should have been done before.
-    let mut worker = ground.start_with("one", admin, &format!("{}:2", step.name()));
+    let mut worker = ground.start_with(
+        "one",
+        admin,
+        &[("BATON_CRASH", &format!("{}:2", step.name()))],
+    );
     let mut crashed = false;
     for (number, (system, text)) in story().into_iter().enumerate() {
         let file = ground.folder.path().join(format!("{number}.jsonl"));

@@ -3,8 +3,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod clocks;
 mod crashes;
+mod ends;
 mod ground;
 mod intake;
+mod kills;
+mod load;
 mod mirror;
+mod outages;
+mod positions;
+mod proxy;
+mod room;
+mod servers;
+mod worker;
 mod workers;
