@@ -53,10 +53,7 @@ pub async fn run(place: &Place, args: Args) -> anyhow::Result<ExitCode> {
             if args.from_start {
                 Start::Beginning
             } else {
-                Start::At {
-                    offset: found.end,
-                    arrival: None,
-                }
+                Start::at(found.end)
             }
         })?;
         let ends = reader.ends()?;

@@ -50,6 +50,15 @@ pub enum Start {
 }
 
 impl Start {
+    /// At an offset, whatever stands before it.
+    #[must_use]
+    pub const fn at(offset: i64) -> Self {
+        Self::At {
+            offset,
+            arrival: None,
+        }
+    }
+
     /// The offset to seek to; `None`: the beginning.
     #[must_use]
     pub const fn offset(self) -> Option<i64> {

@@ -199,8 +199,11 @@ async fn log_wound_back(name: &str, hears: Hears) {
     for portion in new {
         feed(&ground, portion);
     }
-    rests_as_undisturbed(&store).await;
     worker.wait_until_it_says("the store is ahead of its log");
+    // A producer that finds a log behind what it was told gives up for ever, and the daemon ends with that error.
+    worker.kill();
+    let worker = ground.start("one", admin);
+    rests_as_undisturbed(&store).await;
     drop(store);
     ends_well(worker);
 }

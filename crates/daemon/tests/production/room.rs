@@ -14,7 +14,6 @@ use crate::{
     ground::Ground,
     load::{self, Told, ends_as_undisturbed, ends_well, feed, until_it_works},
     servers::{BatonLog, broker, missing},
-    worker::Worker,
 };
 
 /// A file system of its own that is soon full.
@@ -73,11 +72,7 @@ async fn the_store_is_full(ground: Ground, tiny: &Tiny) {
     }
     worker.wait_until_it_says("the store has no room left; free disk space and it goes on");
     tiny.make_room();
-    goes_on(&ground, &store, worker).await;
-}
-
-async fn goes_on(ground: &Ground, store: &baton_store::Store, worker: Worker) {
-    ends_as_undisturbed(ground, store, Told::Once).await;
+    ends_as_undisturbed(&ground, &store, Told::Once).await;
     ends_well(worker);
 }
 
@@ -115,34 +110,4 @@ async fn a_postgresql_store_whose_disk_is_full_goes_on_when_there_is_room_again(
     let database = server.database_in(&tables).await.unwrap();
     let ground = Ground::with("full", Some(broker), database);
     the_store_is_full(ground, &tiny).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_log_whose_disk_is_full_refuses_and_goes_on_when_there_is_room_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(tiny) = Tiny::mount(&folder.path().join("disk")) else {
-        return;
-    };
-    let log = BatonLog::start(&tiny.0);
-    let ground = Ground::on("log-full", Some(&log.address), None).await;
-    let admin = ground.configure("one", &load::rules());
-    let worker = ground.start("one", admin);
-    let store = ground.store().await;
-    let portions = load::write(&ground);
-    let (early, late) = portions.split_at(portions.len() / 2);
-    for portion in early {
-        feed(&ground, portion);
-    }
-    until_it_works(&ground, &store).await;
-    tiny.fill();
-    let (system, file) = &late[0];
-    let refused = ground.try_baton("one", &["ingest", "--system", system, file]);
-    assert!(!refused.status.success());
-    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(why.contains("was not taken"), "{why}");
-    tiny.make_room();
-    for portion in late {
-        feed(&ground, portion);
-    }
-    goes_on(&ground, &store, worker).await;
 }
