@@ -23,7 +23,7 @@ pub struct Places {
 #[derive(Clone, Copy, Debug)]
 struct Known {
     next: i64,
-    /// Of the message before it.
+    /// Of the message before it; only what comes from the store knows it for sure.
     arrival: Option<Millis>,
 }
 
@@ -165,8 +165,11 @@ impl Places {
                 advance.incarnation.to_string(),
             );
             match advance.from {
-                Some(from) => drop(self.next.insert(key, from)),
-                None => drop(self.next.remove(&key)),
+                Some(next) => {
+                    let arrival = None;
+                    self.known.insert(key, Known { next, arrival });
+                }
+                None => drop(self.known.remove(&key)),
             }
         }
     }

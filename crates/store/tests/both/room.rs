@@ -8,7 +8,8 @@ use crate::given::*;
 #[tokio::test]
 async fn a_full_disk_is_told_and_the_next_commit_works_when_there_is_room_again() -> Checked {
     let (store, _folder) = testing::sqlite_store(&Options::default()).await?;
-    let written = |name: &'static str| async {
+    let store = &store;
+    let written = |name: &'static str| async move {
         let mut book = Book::default();
         for number in 0..2_000 {
             touch(&mut book, person(&format!("{name}{number}")));
