@@ -21,8 +21,8 @@ use tokio::sync::mpsc;
 
 use super::{
     client::{ASK, Connection, KafkaFault, tell, tell_error},
-    reader::{Marks, starts, transient},
-    start::{Start, Stored, start},
+    reader::{Marks, Starts, starts, transient},
+    start::{Stored, start},
 };
 use crate::{
     engine::{Consumed, Headers},
@@ -386,7 +386,7 @@ impl Assigned {
         consumer: &BaseConsumer<Self>,
         keys: &[(String, i32)],
         positions: &BTreeMap<(String, i32), Vec<Stored>>,
-    ) -> Result<(BTreeMap<(String, i32), Start>, Marks), KafkaFault> {
+    ) -> Result<(Starts, Marks), KafkaFault> {
         let mut marks = Marks::new();
         for key in keys {
             let ends = consumer.fetch_watermarks(&key.0, key.1, ASK);

@@ -27,6 +27,9 @@ pub type Ends = BTreeMap<(String, i32), i64>;
 /// Topic and partition → offset of its first message, and of the next one.
 pub type Marks = BTreeMap<(String, i32), (i64, i64)>;
 
+/// Topic and partition → where reading of it begins.
+pub type Starts = BTreeMap<(String, i32), Start>;
+
 /// How long nothing may come, once a partition's end was seen, before the rest is taken for control marks that no
 /// consumer is shown.
 const QUIET: Duration = Duration::from_secs(1);
@@ -42,7 +45,7 @@ pub struct Reader {
     /// Next offset of each partition.
     next: BTreeMap<(String, i32), i64>,
     /// Where reading of each partition began.
-    pub starts: BTreeMap<(String, i32), Start>,
+    pub starts: Starts,
 }
 
 impl Reader {
@@ -282,10 +285,10 @@ pub(super) fn starts(
     connection: &Connection,
     marks: &Marks,
     from: impl Fn(&str, i32, Found) -> Start,
-) -> Result<BTreeMap<(String, i32), Start>, KafkaFault> {
+) -> Result<Starts, KafkaFault> {
     let has_first = |(low, end): &(i64, i64)| (*low == 0 && *end > 0).then_some(0);
     let firsts = arrivals(connection, marks, |_, ends| has_first(ends))?;
-    let mut starts = BTreeMap::new();
+    let mut starts = Starts::new();
     for (key, &(low, end)) in marks {
         let first = firsts.get(key).copied();
         let start = from(&key.0, key.1, Found { low, end, first });

@@ -41,15 +41,18 @@ impl Supervisor {
 }
 
 async fn ends_in_the_middle_of_its_work(mut ground: Ground) {
-    ground.batch = 5;
+    ground.batch = 1;
     let admin = ground.configure("one", &load::rules());
     ground.baton("one", &["migrate"]);
     let supervisor = Supervisor::new(&ground);
     let store = ground.store().await;
-    let mut worker = supervisor.start(&ground, admin);
+    // All of it waits before anybody begins.
+    let takes_in = ground.start_as("one", admin, &["--roles", "admin"]);
     for portion in load::write(&ground) {
         feed(&ground, &portion);
     }
+    assert!(takes_in.end().success());
+    let mut worker = supervisor.start(&ground, admin);
 
     until_it_works(&ground, &store).await;
     worker.signal("-TERM");

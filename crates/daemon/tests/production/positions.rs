@@ -195,15 +195,19 @@ async fn log_wound_back(name: &str, hears: Hears) {
             feed(&ground, portion);
         }
     }
-    let worker = still_there.unwrap_or_else(|| ground.start("one", admin));
+    let mut worker = still_there.unwrap_or_else(|| ground.start("one", admin));
     for portion in new {
         feed(&ground, portion);
     }
-    worker.wait_until_it_says("the store is ahead of its log");
-    // A producer that finds a log behind what it was told gives up for ever, and the daemon ends with that error.
+    // A producer that finds a log behind what it was told gives up for ever, and the daemon ends with that error: its
+    // supervisor starts it again.
+    until("it notices or ends", || {
+        worker.said("the store is ahead of its log") || worker.process.try_wait().unwrap().is_some()
+    });
     worker.kill();
     let worker = ground.start("one", admin);
     rests_as_undisturbed(&store).await;
+    worker.wait_until_it_says("the store is ahead of its log");
     drop(store);
     ends_well(worker);
 }
