@@ -313,10 +313,15 @@ fn send(
     let delivery = state.deliveries.entry(record.clone()).or_default();
     let number = delivery.next_intent;
     delivery.next_intent += 1;
+    // A store that was put back to an older state decides anew, perhaps something else: that is another command, which
+    // a target that knows the first must carry out. (A map whose keys are texts can always be written.)
+    let said = serde_json::to_vec(&vendor).unwrap_or_default();
     let command = Digest::of(&[
         id.as_bytes(),
         record.to_string().as_bytes(),
         &number.to_le_bytes(),
+        &at.0.to_le_bytes(),
+        &said,
     ]);
     let intent = fields.map(|fields| Intent {
         number,

@@ -1,7 +1,8 @@
 //! Steps of pipeline, relay and timers at which a test can end the process, as a power cut would.
 //!
-//! `BATON_CRASH=committed:3` ends a debug build when it has reached that step for the third time. A release build
-//! knows no such thing.
+//! `BATON_CRASH=committed:3` ends a debug build when it has reached that step for the third time, and
+//! `BATON_CLOCK=FILE` sets its clock off by the milliseconds that the file says at the time. A release build knows no
+//! such thing.
 
 /// The steps, in the order in which a change passes them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,3 +84,20 @@ pub(crate) fn reached(step: Step) {
 
 #[cfg(not(debug_assertions))]
 pub(crate) const fn reached(_: Step) {}
+
+/// By how many ms the machine's clock is to be taken for wrong.
+#[cfg(debug_assertions)]
+pub(crate) fn clock_is_off() -> i64 {
+    static FILE: std::sync::LazyLock<Option<std::ffi::OsString>> =
+        std::sync::LazyLock::new(|| std::env::var_os("BATON_CLOCK"));
+    let told = FILE
+        .as_ref()
+        .and_then(|file| std::fs::read_to_string(file).ok());
+    told.and_then(|text| text.trim().parse().ok())
+        .unwrap_or_default()
+}
+
+#[cfg(not(debug_assertions))]
+pub(crate) const fn clock_is_off() -> i64 {
+    0
+}

@@ -48,7 +48,7 @@ where
         let wait = policy.next_backoff().unwrap_or(Duration::from_secs(5));
         tracing::warn!(
             what,
-            error = &error as &dyn std::error::Error,
+            error = whole(&error),
             wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
             "failed, trying again"
         );
@@ -57,6 +57,13 @@ where
             () = tokio::time::sleep(wait) => {}
         }
     }
+}
+
+/// An error with its causes, which a line of JSON would leave out.
+fn whole(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let texts: Vec<String> = causes.map(ToString::to_string).collect();
+    texts.join(": ")
 }
 
 #[cfg(test)]

@@ -51,6 +51,8 @@ pub struct Advance {
     pub from: Option<i64>,
     /// The next offset to consume.
     pub next: i64,
+    /// Arrival of the message before it, by which a log that lost its tail is known.
+    pub arrival: Millis,
 }
 
 /// A message that could not be understood.

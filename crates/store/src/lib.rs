@@ -30,7 +30,7 @@ pub use blob::{BlobError, FORMAT};
 pub use commit::{Advance, Batch, Committed, DeadLetter, Erasure, Newest, Prepared};
 pub use error::{Class, Error};
 pub use open::{Durability, Options, Store};
-pub use outbox::{OutboxRow, OutboxSeq};
+pub use outbox::{Lease, OutboxRow, OutboxSeq};
 pub use read::{LedgerEntry, LedgerSeq, StoredPosition};
 pub use runs::RunCounts;
 pub use scratch::Scratch;

@@ -4,11 +4,11 @@ use std::{path::Path, str::FromStr, time::Duration};
 
 use baton_core::{id::Digest, time::Millis};
 use sqlx::{
-    ConnectOptions as _,
+    ConnectOptions as _, Connection as _,
     migrate::{MigrateError, Migrator},
     pool::PoolOptions,
     postgres::PgConnectOptions,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous},
 };
 
 #[cfg(feature = "testing")]
@@ -99,6 +99,10 @@ const PUT_META: Sql = Sql {
     input: &[],
 };
 
+/// A worker that hangs, or whose machine is gone, in the middle of a transaction has rows locked that others wait for.
+/// PostgreSQL ends such a transaction, and the worker, when it wakes, settles its batch again.
+const NO_HANGING: &str = "SET idle_in_transaction_session_timeout = '10s'";
+
 /// How long opening waits for somebody who has the whole database.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -175,6 +179,12 @@ impl Store {
                 .min_connections(1)
                 .max_connections(connections)
                 .acquire_timeout(Duration::from_secs(30))
+                // A full disk can make SQLite roll back by itself; sqlx then takes the connection for one in a
+                // transaction for ever.
+                .before_acquire(|conn: &mut SqliteConnection, _| {
+                    let usable = !conn.is_in_transaction();
+                    Box::pin(async move { Ok(usable) })
+                })
         };
         // The writer first: it creates the file and sets the journal mode.
         let writer = patiently(|| pool(1).connect_with(base.clone())).await?;
@@ -194,6 +204,12 @@ impl Store {
         let pool = PoolOptions::new()
             .max_connections(options.connections.unwrap_or(8).max(1))
             .acquire_timeout(Duration::from_secs(30))
+            .after_connect(|conn, _| {
+                Box::pin(async move {
+                    sqlx::query(NO_HANGING).execute(conn).await?;
+                    Ok(())
+                })
+            })
             .connect_with(connect)
             .await?;
         Ok(Self {

@@ -10,7 +10,7 @@ use crate::{
     open::Store,
     packet::{self, Packet},
     ready::Ready,
-    sql::{Cell, Conn, Rows, Sql, Type},
+    sql::{Cell, Conn, Row, Rows, Sql, Type},
 };
 
 /// Rows read at a time.
@@ -62,9 +62,15 @@ const PUBLISHED_AGAIN: Sql = Sql {
     input: &[],
 };
 const TAKE_LEASE: Sql = Sql {
-    text: "INSERT INTO leases (name, owner, expiry) VALUES ($1, $2, $3)
-           ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, expiry = excluded.expiry
-           WHERE leases.owner = excluded.owner OR leases.expiry <= $4",
+    text: "INSERT INTO leases (name, owner, beat) VALUES ($1, $2, 1)
+           ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, beat = leases.beat + 1
+           WHERE leases.owner = $3 AND leases.beat = $4",
+    table: "leases",
+    key: 0,
+    input: &[],
+};
+const LEASE: Sql = Sql {
+    text: "SELECT owner, beat FROM leases WHERE name = $1",
     table: "leases",
     key: 0,
     input: &[],
@@ -110,6 +116,13 @@ pub struct OutboxRow {
     pub at: Millis,
     /// The event that caused it.
     pub cause: Digest,
+}
+
+/// Who does what one process does at a time, and how often it has said so.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Lease {
+    pub owner: String,
+    pub beat: i64,
 }
 
 impl Store {
@@ -237,24 +250,42 @@ impl Store {
         Ok(open)
     }
 
-    /// Takes or renews the lease of work that one process does at a time, such as the relay, which keeps the order
-    /// of messages only if it is alone. True if it is `owner`'s until `now + ttl_ms`. A holder must stop when its
-    /// time is over and it could not renew.
+    /// The lease of work that one process does at a time, such as the relay, which keeps the order of messages only
+    /// if it is alone. None if nobody has it.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn lease(&self, name: &str) -> Result<Option<Lease>, Error> {
+        let mut held = self.pool.reader().await?;
+        let read = |row: &Row<'_>| {
+            Ok(Lease {
+                owner: row.text(0, "owner")?.to_owned(),
+                beat: row.int(1, "beat")?,
+            })
+        };
+        let found = held.conn().fetch(&LEASE, vec![name.into()], read).await?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Takes a lease that nobody has, renews one's own, or takes over one whose owner has been silent for long
+    /// enough: `seen` is what stood there. False if somebody was faster, or the owner has renewed it since.
+    ///
+    /// It knows no time: how long silence must be, and when a holder that could not renew has to stop, each process
+    /// measures by its own monotonic clock.
     ///
     /// # Errors
     /// If the store cannot be written.
-    pub async fn lease(
+    pub async fn take_lease(
         &self,
         name: &str,
         owner: &str,
-        now: Millis,
-        ttl_ms: i64,
+        seen: Option<&Lease>,
     ) -> Result<bool, Error> {
         let cells = vec![
             name.into(),
             owner.into(),
-            now.plus(ttl_ms).0.into(),
-            now.0.into(),
+            seen.map(|lease| lease.owner.as_str()).into(),
+            seen.map(|lease| lease.beat).into(),
         ];
         let mut held = self.pool.writer().await?;
         Ok(held.conn().execute(&TAKE_LEASE, cells).await? == 1)

@@ -18,7 +18,7 @@ use crate::{
 };
 
 const POSITIONS: Sql = Sql {
-    text: "SELECT topic, part, incarnation, next FROM positions WHERE topic = $1 ORDER BY part, incarnation",
+    text: "SELECT topic, part, incarnation, next, arrival FROM positions WHERE topic = $1 ORDER BY part, incarnation",
     table: "positions",
     key: 3,
     input: &[],
@@ -84,6 +84,8 @@ pub struct StoredPosition {
     pub incarnation: String,
     /// The next offset to consume.
     pub next: i64,
+    /// Arrival of the message before it; none where an older Baton stored the position.
+    pub arrival: Option<Millis>,
 }
 
 /// A row's place in the ledger. The rows of one entity rise in the order in which it took them in.
@@ -113,6 +115,7 @@ impl Store {
                         .map_err(|e| Bad::new("part", e))?,
                     incarnation: row.text(2, "incarnation")?.to_owned(),
                     next: row.int(3, "next")?,
+                    arrival: row.opt_int(4, "arrival")?.map(Millis),
                 })
             })
             .await

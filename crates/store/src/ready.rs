@@ -156,13 +156,20 @@ const PUT_OUTBOX: Sql = Sql {
     input: &[Type::Int, Type::Int, Type::Bytes],
 };
 const PUT_POSITIONS: Sql = Sql {
-    text: "INSERT INTO positions (topic, part, incarnation, next, previous) {values}
+    text: "INSERT INTO positions (topic, part, incarnation, next, previous, arrival) {values}
            ON CONFLICT (topic, part, incarnation) DO UPDATE
-           SET next = excluded.next, previous = excluded.previous
+           SET next = excluded.next, previous = excluded.previous, arrival = excluded.arrival
            WHERE positions.next = excluded.previous",
     table: "positions",
     key: 0,
-    input: &[Type::Text, Type::Int, Type::Text, Type::Int, Type::Int],
+    input: &[
+        Type::Text,
+        Type::Int,
+        Type::Text,
+        Type::Int,
+        Type::Int,
+        Type::Int,
+    ],
 };
 // What is parked again waits again, as it is now.
 const PUT_PARKED: Sql = Sql {
@@ -473,6 +480,7 @@ impl Ready {
                 position.incarnation.as_str().into(),
                 position.next.into(),
                 position.from.unwrap_or(NO_POSITION).into(),
+                position.arrival.0.into(),
             ]);
         }
         let retried: BTreeSet<Digest> = batch.retried.iter().copied().collect();

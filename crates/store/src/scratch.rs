@@ -46,7 +46,7 @@ impl Server {
         format!("{}{name}{}", self.before, self.after)
     }
 
-    async fn say(&self, text: String) -> Result<(), Error> {
+    pub(crate) async fn say(&self, text: String) -> Result<(), Error> {
         let options = PgConnectOptions::from_str(&self.database("postgres"))?;
         let mut conn: PgConnection = options.disable_statement_logging().connect().await?;
         sqlx::raw_sql(sqlx::AssertSqlSafe(text))
@@ -62,17 +62,38 @@ impl Scratch {
     /// # Errors
     /// If the server does not answer or refuses.
     pub async fn create(address: &str) -> Result<Self, Error> {
-        Self::on(Server::of(address)).await
+        Self::on(Server::of(address), "").await
     }
 
-    pub(crate) async fn on(server: Server) -> Result<Self, Error> {
+    /// `how` comes behind `CREATE DATABASE` and its name.
+    pub(crate) async fn on(server: Server, how: &str) -> Result<Self, Error> {
         let name = format!("baton_scratch_{:016x}", rand::random::<u64>());
-        server.say(format!("CREATE DATABASE {name}")).await?;
+        server.say(format!("CREATE DATABASE {name} {how}")).await?;
         Ok(Self {
             server,
             name,
             keep: false,
         })
+    }
+
+    /// A copy of it as it is now. Nobody may be using it.
+    ///
+    /// # Errors
+    /// If the server refuses, because somebody uses it.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn copy(&self) -> Result<Self, Error> {
+        let how = format!("TEMPLATE {}", self.name);
+        Self::on(self.server.clone(), &how).await
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) const fn is_kept(&self) -> bool {
+        self.keep
     }
 
     /// `postgres://…` of this database.

@@ -4,10 +4,10 @@
 mod text;
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     path::PathBuf,
-    process::{Child, Command, Stdio},
-    sync::LazyLock,
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::{LazyLock, Mutex, PoisonError},
 };
 
 pub use text::{dump, restore, tables};
@@ -24,7 +24,25 @@ pub const REQUIRE_ALL: &str = "BATON_REQUIRE_ALL";
 #[derive(Debug)]
 pub struct Server {
     address: scratch::Server,
-    _process: Option<Child>,
+    started: Option<Started>,
+}
+
+/// What a server that was started here hangs on.
+#[derive(Debug)]
+struct Started {
+    /// The folder of its socket.
+    folder: PathBuf,
+    /// The shell that starts and stops it, and what it says.
+    shell: Mutex<(Child, BufReader<ChildStdout>)>,
+}
+
+/// How a server ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shutdown {
+    /// In order, after cutting its connections.
+    Fast,
+    /// As a crash would.
+    Immediate,
 }
 
 /// An empty database of its own for one test; dropped with this value.
@@ -67,16 +85,31 @@ pub fn postgres() -> Option<&'static Server> {
     static FOUND: LazyLock<Result<Server, Missing>> = LazyLock::new(Server::find);
     match &*FOUND {
         Ok(server) => Some(server),
-        Err(why) => {
-            let set = |name: &str, value: &str| std::env::var(name).is_ok_and(|v| v == value);
-            assert!(
-                !set("CI", "true") && !set(REQUIRE_ALL, "1"),
-                "PostgreSQL is required here and missing: {why:?}"
-            );
-            eprintln!("SKIPPED: the PostgreSQL half of this test does not run: {why}");
-            None
-        }
+        Err(why) => missing(why),
     }
+}
+
+/// A PostgreSQL server for one test alone, which may stop it and start it again. A commit that it has answered
+/// outlives its crash. None as for [`postgres`]. It is there until the process ends.
+///
+/// # Panics
+/// As [`postgres`].
+#[must_use]
+pub fn postgres_alone() -> Option<&'static Server> {
+    match Server::start("on") {
+        Ok(server) => Some(Box::leak(Box::new(server))),
+        Err(why) => missing(&why),
+    }
+}
+
+fn missing<T>(why: &Missing) -> Option<T> {
+    let set = |name: &str, value: &str| std::env::var(name).is_ok_and(|v| v == value);
+    assert!(
+        !set("CI", "true") && !set(REQUIRE_ALL, "1"),
+        "PostgreSQL is required here and missing: {why:?}"
+    );
+    eprintln!("SKIPPED: the PostgreSQL half of this test does not run: {why}");
+    None
 }
 
 /// A store in a new SQLite file in a folder that lives as long as the guard.
@@ -109,15 +142,15 @@ impl Server {
         match std::env::var(SERVER) {
             Ok(address) => Ok(Self {
                 address: scratch::Server::of(&address),
-                _process: None,
+                started: None,
             }),
-            Err(_) => Self::start(),
+            Err(_) => Self::start("off"),
         }
     }
 
     /// Starts a server that listens on a socket in a temporary folder only. It does not wait for the disk; a
     /// benchmark sets `synchronous_commit` and `fsync` by [`SERVER`].
-    fn start() -> Result<Self, Missing> {
+    fn start(synchronous_commit: &str) -> Result<Self, Missing> {
         let initdb = find_binary("initdb").ok_or(Missing::NoBinaries)?;
         let control = find_binary("pg_ctl").ok_or(Missing::NoBinaries)?;
         // Short: a socket's path has at most about 100 characters.
@@ -152,9 +185,17 @@ impl Server {
         // process ends, however it ends.
         let script = r#"
             trap '' INT TERM HUP
-            "$1" -D "$2/data" -w -t 60 -l "$2/log" start -o "-k $2 -c listen_addresses= -c max_connections=200 \
-                -c fsync=off -c synchronous_commit=off -c full_page_writes=off" > /dev/null && echo ready
-            read -r _
+            start() {
+                "$1" -D "$2/data" -w -t 60 -l "$2/log" start -o "-k $2 -c listen_addresses= -c max_connections=200 \
+                    -c fsync=off -c synchronous_commit=$3 -c full_page_writes=off" > /dev/null && echo ready
+            }
+            start "$@"
+            while read -r word; do
+                case $word in
+                start) start "$@" ;;
+                *) "$1" -D "$2/data" -w -m "$word" stop > /dev/null && echo stopped ;;
+                esac
+            done
             "$1" -D "$2/data" -m immediate stop > /dev/null
             cd / && rm -rf "$2"
         "#;
@@ -163,15 +204,17 @@ impl Server {
             .args(["-c", script, "sh"])
             .arg(&control)
             .arg(&folder)
+            .arg(synchronous_commit)
             .current_dir(&folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         let starting = |e| Missing::failed("starting postgres", e);
         let mut process = shell.spawn().map_err(starting)?;
         let mut said = String::new();
-        if let Some(out) = &mut process.stdout {
-            BufReader::new(out).read_line(&mut said).map_err(starting)?;
-        }
+        let out = process.stdout.take();
+        let mut out =
+            BufReader::new(out.ok_or_else(|| starting(std::io::ErrorKind::BrokenPipe.into()))?);
+        out.read_line(&mut said).map_err(starting)?;
         if said.trim() != "ready" {
             return Err(Missing::Failed {
                 what: format!(
@@ -184,8 +227,67 @@ impl Server {
         let socket = folder.display().to_string().replace('/', "%2F");
         Ok(Self {
             address: scratch::Server::of(&format!("postgres://postgres@localhost/?host={socket}")),
-            _process: Some(process),
+            started: Some(Started {
+                folder,
+                shell: Mutex::new((process, out)),
+            }),
         })
+    }
+
+    /// A new, empty database whose tables are in a folder that belongs to the user that the server runs as.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn database_in(&'static self, folder: &std::path::Path) -> Result<Database, Error> {
+        let folder = folder.display();
+        let text = format!("CREATE TABLESPACE elsewhere LOCATION '{folder}'");
+        self.address.say(text).await?;
+        self.create("TABLESPACE elsewhere").await
+    }
+
+    /// The socket of a server that was started here.
+    #[must_use]
+    pub fn socket(&self) -> Option<PathBuf> {
+        let started = self.started.as_ref()?;
+        Some(started.folder.join(".s.PGSQL.5432"))
+    }
+
+    /// Stops a server that was started here, and waits until it has ended.
+    ///
+    /// # Errors
+    /// If it was not started here or does not end.
+    pub fn stop(&self, how: Shutdown) -> Result<(), Missing> {
+        match how {
+            Shutdown::Fast => self.tell("fast", "stopped"),
+            Shutdown::Immediate => self.tell("immediate", "stopped"),
+        }
+    }
+
+    /// Starts it again on its data, and waits until it answers.
+    ///
+    /// # Errors
+    /// If it was not started here or does not start.
+    pub fn start_again(&self) -> Result<(), Missing> {
+        self.tell("start", "ready")
+    }
+
+    fn tell(&self, word: &str, answer: &str) -> Result<(), Missing> {
+        let failed = |source| Missing::Failed {
+            what: format!("telling the server `{word}`"),
+            source,
+        };
+        let started = self.started.as_ref().ok_or_else(|| failed(None))?;
+        let mut shell = started.shell.lock().unwrap_or_else(PoisonError::into_inner);
+        let (process, out) = &mut *shell;
+        let mut said = String::new();
+        let stdin = process.stdin.as_mut().ok_or_else(|| failed(None))?;
+        writeln!(stdin, "{word}").map_err(|e| failed(Some(e)))?;
+        out.read_line(&mut said).map_err(|e| failed(Some(e)))?;
+        if said.trim() == answer {
+            Ok(())
+        } else {
+            Err(failed(None))
+        }
     }
 
     /// A new, empty database.
@@ -193,8 +295,13 @@ impl Server {
     /// # Errors
     /// If the server does not answer or refuses.
     pub async fn database(&'static self) -> Result<Database, Error> {
-        let scratch = Scratch::on(self.address.clone()).await?;
-        Ok(Database(match self._process {
+        self.create("").await
+    }
+
+    /// A new database; `how` comes behind `CREATE DATABASE` and its name.
+    async fn create(&'static self, how: &str) -> Result<Database, Error> {
+        let scratch = Scratch::on(self.address.clone(), how).await?;
+        Ok(Database(match self.started {
             // A server of our own goes away with the process.
             Some(_) => scratch.kept(),
             None => scratch,
@@ -203,6 +310,20 @@ impl Server {
 }
 
 impl Database {
+    /// A copy of it as it is now. Nobody may be using it.
+    ///
+    /// # Errors
+    /// If the server refuses, because somebody uses it.
+    pub async fn copy(&self) -> Result<Self, Error> {
+        let copy = self.0.copy().await?;
+        Ok(Self(if self.0.is_kept() { copy.kept() } else { copy }))
+    }
+
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.name()
+    }
+
     /// `postgres://…` of this database.
     #[must_use]
     pub fn address(&self) -> String {
@@ -237,8 +358,11 @@ fn find_binary(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// Whom to run as instead, if this is root: PostgreSQL refuses root.
-fn other_user() -> Result<Option<(u32, u32)>, Missing> {
+/// Whom a server that is started here runs as, if this is root: PostgreSQL refuses root.
+///
+/// # Errors
+/// If this is root and there is nobody else.
+pub fn other_user() -> Result<Option<(u32, u32)>, Missing> {
     fn id(args: &[&str]) -> Option<u32> {
         let output = Command::new("id").args(args).output().ok()?;
         String::from_utf8(output.stdout).ok()?.trim().parse().ok()

@@ -160,3 +160,20 @@ fn what_happens_while_a_record_is_being_read_is_read_again() {
         "{again:?}"
     );
 }
+
+#[test]
+fn a_command_that_is_decided_anew_after_the_store_was_put_back_is_another_command() {
+    let decided = |arrives: i64, title: &'static str| {
+        let mut bench = Bench::new();
+        bench.hears(arrives, delta(CRM, 1_000, &[("title", title)]));
+        bench.update(MAP).command_id
+    };
+    let first = decided(1_500, "Boss");
+    assert_eq!(decided(1_500, "Boss"), first, "a repeat is the same");
+    assert_ne!(decided(1_500, "Chief"), first, "other content");
+    assert_ne!(
+        decided(9_000, "Boss"),
+        first,
+        "the target may have been told something else since"
+    );
+}

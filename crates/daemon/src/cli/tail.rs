@@ -53,7 +53,7 @@ pub async fn run(place: &Place, args: Args) -> anyhow::Result<ExitCode> {
             if args.from_start {
                 Start::Beginning
             } else {
-                Start::At(found.end)
+                Start::at(found.end)
             }
         })?;
         let ends = reader.ends()?;

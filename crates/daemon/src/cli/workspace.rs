@@ -177,13 +177,13 @@ impl Workspace {
         self.store().await
     }
 
-    /// An engine on the store, with the machine's clock.
+    /// An engine on the store, with the machine's clock as long as that does not go back.
     ///
     /// # Errors
     /// When the store cannot be opened.
     pub async fn engine(&self, store: Store) -> anyhow::Result<Arc<Engine>> {
         let metrics = Arc::new(Metrics::default());
-        let engine = Engine::new(store, self.active.clone(), Clock::System, metrics).await?;
+        let engine = Engine::new(store, self.active.clone(), Clock::steady(), metrics).await?;
         Ok(Arc::new(engine))
     }
 

@@ -1,6 +1,7 @@
 //! `baton run`: loops over the functions of the engine until told to end.
 
 mod admin;
+mod lease;
 mod reload;
 mod roles;
 mod stop;
@@ -19,10 +20,12 @@ use tokio::{sync::Notify, task::JoinSet};
 
 use crate::{
     cli::{LogHandle, Place, Running, Workspace, status},
-    engine::{Active, Engine},
+    engine::{Active, Engine, EngineError},
     kafka::{Connection, KafkaFault, Publisher},
-    retry,
+    retry::{self, Passing},
 };
+
+use lease::Lease;
 
 pub use admin::RunReport;
 pub use stop::Stop;
@@ -56,9 +59,7 @@ pub async fn run(
     let roles = roles.unwrap_or_else(|| workspace.active.settings.daemon.roles.clone());
     say_start(&workspace.active, &roles);
     let log = open_log(&workspace, &stop).await?;
-    let store = workspace.store().await?;
-    let engine = workspace.engine(store).await?;
-    engine.note_start().await?;
+    let engine = open_engine(&workspace, &stop).await?;
     let daemon = Daemon {
         engine,
         connection: log.connection.clone(),
@@ -114,6 +115,35 @@ async fn open_log(workspace: &Workspace, stop: &Stop) -> anyhow::Result<LogHandl
     .context("cannot use the log")
 }
 
+/// Why there is no engine yet.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct NotOpened(#[from] anyhow::Error);
+
+impl NotOpened {
+    fn passing(&self) -> Passing {
+        let mut causes = self.0.chain();
+        let away = causes.any(|cause| {
+            let store = cause.downcast_ref::<baton_store::Error>();
+            let engine = cause.downcast_ref::<EngineError>();
+            store.is_some_and(|error| error.class() == baton_store::Class::Transient)
+                || engine.is_some_and(|error| error.passing() == Passing::Yes)
+        });
+        if away { Passing::Yes } else { Passing::No }
+    }
+}
+
+/// Waits for a store that is away, as for a log: after a power cut they all start at once.
+async fn open_engine(workspace: &Workspace, stop: &Stop) -> anyhow::Result<Arc<Engine>> {
+    let open = || async {
+        let engine = workspace.engine(workspace.store().await?).await?;
+        engine.note_start().await.map_err(anyhow::Error::from)?;
+        Ok(engine)
+    };
+    let opened = retry::until_it_passes(&stop.soft, "open the store", NotOpened::passing, open);
+    opened.await.map_err(|not| not.0)
+}
+
 impl Daemon {
     async fn work(&self, roles: &BTreeSet<Role>, log: &LogHandle) -> anyhow::Result<()> {
         let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
@@ -131,8 +161,12 @@ impl Daemon {
             })?;
         }
         if roles.contains(&Role::Relay) {
-            let publisher = Publisher::new(&self.connection)?;
-            tasks.spawn(self.clone().relay(publisher));
+            let publisher = Publisher::within(&self.connection, roles::UNDER_WAY)?;
+            let owner = format!("{:032x}", rand::random::<u128>());
+            // Whoever has the data folder has the store in it for itself.
+            let alone = log.held().is_some() && self.engine.active().settings.store.url.is_none();
+            let lease = Lease::new("relay", owner, alone);
+            tasks.spawn(self.clone().relay(publisher, lease));
         }
         if roles.contains(&Role::Timers) {
             tasks.spawn(self.clone().timers());

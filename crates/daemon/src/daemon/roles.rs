@@ -1,10 +1,13 @@
 //! The loops of the roles.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use baton_core::time::Millis;
 
-use super::Daemon;
+use super::{Daemon, lease::Lease};
 use crate::{
     engine::{Ahead, Consumed, Engine, EngineError, Report},
     faults::{Step, reached},
@@ -12,8 +15,8 @@ use crate::{
     retry::until_it_passes,
 };
 
-/// How long a relay that holds the lease keeps it without renewing.
-const LEASE_MS: i64 = 15_000;
+/// How long a message may take from when it is handed to the client until the log has it or never gets it.
+pub(super) const UNDER_WAY: Duration = Duration::from_secs(5);
 
 /// How often the relay looks for messages that another process put into the outbox.
 const LOOK: Duration = Duration::from_millis(200);
@@ -143,47 +146,27 @@ impl Daemon {
     }
 
     /// Role `relay`. One process at a time holds it, so that messages keep their order.
-    pub(super) async fn relay(self, publisher: Publisher) -> anyhow::Result<()> {
-        let owner = format!("{:032x}", rand::random::<u128>());
-        let mut lease = Millis::UNTIMED;
+    pub(super) async fn relay(self, publisher: Publisher, lease: Lease) -> anyhow::Result<()> {
+        let lease = tokio::sync::Mutex::new(lease);
+        let store = &self.engine.store;
         loop {
             let stopping = self.stop.soft.is_cancelled();
-            let now = self.engine.clock.now();
-            // Renewed well before it ends; a relay that lost it publishes nothing.
-            if lease.since(now) < LEASE_MS / 2 {
-                let taken = until_it_passes(
-                    &self.stop.soft,
-                    "take the relay's lease",
-                    |error: &EngineError| error.passing(),
-                    || async {
-                        Ok(self
-                            .engine
-                            .store
-                            .lease("relay", &owner, now, LEASE_MS)
-                            .await?)
-                    },
-                )
-                .await?;
-                lease = if taken {
-                    now.plus(LEASE_MS)
-                } else {
-                    Millis::UNTIMED
-                };
-            }
-            let published = if lease > now {
-                until_it_passes(&self.stop.soft, "publish", EngineError::passing, || {
-                    self.engine.relay(&publisher)
-                })
-                .await?
-            } else {
-                0
+            let page = || async {
+                let held = lease.lock().await.hold(store, Instant::now()).await?;
+                match held {
+                    // What is under way at the end of the lease could come after what the next holder sends.
+                    Some(until) => self.engine.relay(&publisher.until(until - UNDER_WAY)).await,
+                    None => Ok(0),
+                }
             };
+            let published =
+                until_it_passes(&self.stop.soft, "publish", EngineError::passing, page).await?;
             if published > 0 {
                 continue;
             }
             if stopping {
                 // Everything that was decided before the end has left.
-                self.engine.store.release("relay", &owner).await?;
+                lease.lock().await.leave(store).await?;
                 return Ok(());
             }
             tokio::select! {
@@ -215,6 +198,9 @@ fn nap(next: Option<Millis>, now: Millis) -> Duration {
 fn positions_of(engine: Arc<Engine>, stop: tokio_util::sync::CancellationToken) -> PositionsOf {
     let runtime = tokio::runtime::Handle::current();
     Box::new(move |keys| {
+        if stop.is_cancelled() {
+            return None;
+        }
         let stored = until_it_passes(&stop, "read the positions", EngineError::passing, || {
             engine.assigned(keys)
         });

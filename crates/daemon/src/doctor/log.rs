@@ -1,7 +1,5 @@
 //! The log: whether it answers, its topics and their settings, the rights to use them, and the positions in them.
 
-use std::{cell::RefCell, collections::BTreeMap};
-
 use baton_store::StoredPosition;
 
 use super::Findings;
@@ -9,7 +7,7 @@ use crate::{
     cli::Workspace,
     engine::Places,
     kafka::{
-        Found, Group, KafkaFault, LogFacts, NoAnswer, Reader, Start, TopicFacts, TopicSpec,
+        Group, KafkaFault, LogFacts, NoAnswer, Reader, Start, TopicFacts, TopicSpec,
         examine as ask, start,
     },
 };
@@ -336,26 +334,24 @@ fn places(
         return findings.ok(area, "nothing was read yet");
     }
     let places = Places::new(positions);
-    let starts: RefCell<BTreeMap<(String, i32), Start>> = RefCell::default();
-    let opened = Reader::open(connection, topics, |topic, partition, found: Found| {
-        let at = start(&places.of(topic, partition), found);
-        starts
-            .borrow_mut()
-            .insert((topic.to_owned(), partition), at);
-        at
+    let opened = Reader::open(connection, topics, |topic, partition, found| {
+        start(&places.of(topic, partition), found)
     });
-    if let Err(error) = opened {
-        return findings.wrong(
-            area,
-            format!("{error}{}", because(&error)),
-            "allow READ on the topics of changes and results to Baton's user",
-        );
-    }
+    let reader = match opened {
+        Ok(reader) => reader,
+        Err(error) => {
+            return findings.wrong(
+                area,
+                format!("{error}{}", because(&error)),
+                "allow READ on the topics of changes and results to Baton's user",
+            );
+        }
+    };
     let before = findings.0.len();
-    for ((topic, partition), at) in starts.into_inner() {
+    for ((topic, partition), at) in &reader.starts {
         let place = format!("{topic}/{partition}");
         match at {
-            Start::Beginning | Start::At(_) => {}
+            Start::Beginning | Start::At { .. } => {}
             Start::Recreated { position, .. } => findings.warning(
                 area,
                 format!("{place} was created anew; the store had read up to {position}"),
@@ -364,8 +360,8 @@ fn places(
             Start::Shrunk { position, end } => findings.wrong(
                 area,
                 format!("{place}: the store is ahead of its log, at {position} of {end}"),
-                "the log lost its tail or was restored from an older backup: let the sources send again what is \
-                 missing (a snapshot), then start the daemon, which goes on at the log's end",
+                "the log lost its tail or was restored from an older backup: start the daemon, which reads all of it \
+                 again without effect on what is known, and let the sources send a snapshot of what the log lost",
             ),
             Start::Lost { position, low } => findings.wrong(
                 area,

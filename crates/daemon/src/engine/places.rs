@@ -14,9 +14,26 @@ use crate::kafka::Stored;
 /// Positions of all partitions and incarnations.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
-    next: BTreeMap<(String, i32, String), i64>,
+    known: BTreeMap<(String, i32, String), Known>,
     /// Which incarnation a partition is in.
     current: HashMap<(Arc<str>, i32), String>,
+}
+
+/// One position.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    next: i64,
+    /// Of the message before it; only what comes from the store knows it for sure.
+    arrival: Option<Millis>,
+}
+
+impl From<&StoredPosition> for Known {
+    fn from(row: &StoredPosition) -> Self {
+        Self {
+            next: row.next,
+            arrival: row.arrival,
+        }
+    }
 }
 
 /// The incarnation's name in the store: the arrival of the message at offset 0 in ms since 1970.
@@ -29,12 +46,9 @@ impl Places {
     pub fn new(stored: Vec<StoredPosition>) -> Self {
         let mut places = Self::default();
         for row in stored {
-            let key = (
-                row.topic.to_string(),
-                row.partition,
-                row.incarnation.to_string(),
-            );
-            places.next.insert(key, row.next);
+            let known = Known::from(&row);
+            let key = (row.topic, row.partition, row.incarnation);
+            places.known.insert(key, known);
         }
         places
     }
@@ -43,19 +57,20 @@ impl Places {
     #[must_use]
     pub fn of(&self, topic: &str, partition: i32) -> Vec<Stored> {
         self.rows(topic, partition)
-            .map(|(incarnation, next)| Stored {
+            .map(|(incarnation, known)| Stored {
                 incarnation: incarnation.parse().ok().map(Millis),
-                next,
+                next: known.next,
+                arrival: known.arrival,
             })
             .collect()
     }
 
-    fn rows(&self, topic: &str, partition: i32) -> impl Iterator<Item = (&str, i64)> {
+    fn rows(&self, topic: &str, partition: i32) -> impl Iterator<Item = (&str, Known)> {
         let from = (topic.to_owned(), partition, String::new());
-        self.next
+        self.known
             .range(from..)
             .take_while(move |((t, p, _), _)| t == topic && *p == partition)
-            .map(|((_, _, incarnation), next)| (incarnation.as_str(), *next))
+            .map(|((_, _, incarnation), known)| (incarnation.as_str(), *known))
     }
 
     /// Partitions have come to this worker: what others have settled of them is learned.
@@ -71,7 +86,7 @@ impl Places {
                 .filter(|row| row.topic == *topic && row.partition == *partition);
             for row in of_it {
                 let key = (topic.clone(), *partition, row.incarnation.clone());
-                self.next.entry(key).or_insert(row.next);
+                self.known.entry(key).or_insert_with(|| row.into());
             }
         }
     }
@@ -99,26 +114,27 @@ impl Places {
     /// What a batch moves forward: per partition, from the stored position to behind its last message. The batch
     /// is in the order of offsets within each partition.
     pub fn advances(&mut self, batch: &[Consumed]) -> Vec<Advance> {
-        let mut ends: BTreeMap<(Arc<str>, i32), (String, i64)> = BTreeMap::new();
+        let mut ends: BTreeMap<(Arc<str>, i32), (String, &Consumed)> = BTreeMap::new();
         for message in batch {
             let key = (message.topic.clone(), message.partition);
             match ends.get_mut(&key) {
-                Some((_, next)) if message.offset > 0 => *next = message.offset + 1,
+                Some((_, last)) if message.offset > 0 => *last = message,
                 _ => {
                     let incarnation = self.incarnation(message);
-                    ends.insert(key, (incarnation, message.offset + 1));
+                    ends.insert(key, (incarnation, message));
                 }
             }
         }
         ends.into_iter()
-            .map(|((topic, partition), (incarnation, next))| {
+            .map(|((topic, partition), (incarnation, last))| {
                 let key = (topic.to_string(), partition, incarnation);
                 Advance {
                     topic: (&*topic).into(),
                     partition,
-                    from: self.next.get(&key).copied(),
+                    from: self.known.get(&key).map(|known| known.next),
                     incarnation: key.2.as_str().into(),
-                    next,
+                    next: last.offset + 1,
+                    arrival: last.arrival,
                 }
             })
             .collect()
@@ -132,7 +148,11 @@ impl Places {
                 advance.partition,
                 advance.incarnation.to_string(),
             );
-            self.next.insert(key, advance.next);
+            let known = Known {
+                next: advance.next,
+                arrival: Some(advance.arrival),
+            };
+            self.known.insert(key, known);
         }
     }
 
@@ -145,8 +165,11 @@ impl Places {
                 advance.incarnation.to_string(),
             );
             match advance.from {
-                Some(from) => drop(self.next.insert(key, from)),
-                None => drop(self.next.remove(&key)),
+                Some(next) => {
+                    let arrival = None;
+                    self.known.insert(key, Known { next, arrival });
+                }
+                None => drop(self.known.remove(&key)),
             }
         }
     }
@@ -167,12 +190,14 @@ impl Places {
                 message.partition,
                 incarnation.clone(),
             );
-            match (self.next.get(&key), fresh.next.get(&key)) {
-                (before, Some(now)) if before.is_none_or(|b| now > b) => message.offset >= *now,
+            match (self.known.get(&key), fresh.known.get(&key)) {
+                (before, Some(now)) if before.is_none_or(|b| now.next > b.next) => {
+                    message.offset >= now.next
+                }
                 _ => true,
             }
         });
-        self.next = fresh.next;
+        self.known = fresh.known;
     }
 }
 
@@ -199,6 +224,7 @@ mod tests {
             partition: 0,
             incarnation: incarnation.into(),
             next,
+            arrival: Some(Millis(next)),
         }
     }
 

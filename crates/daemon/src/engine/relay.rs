@@ -1,6 +1,6 @@
 //! The relay: what the engine decided goes from the outbox to the log, and leaves the outbox once the log has it.
 
-use std::{error::Error as _, time::Instant};
+use std::{collections::BTreeSet, error::Error as _, time::Instant};
 
 use baton_core::{book::OutTopic, change::Format, id::Digest, name::Name};
 use baton_store::{DeadLetter, OutboxRow, OutboxSeq};
@@ -59,11 +59,14 @@ impl Engine {
         }
         let results = publisher.publish(&messages).await;
         let mut failure = None;
+        let mut behind = Behind::default();
         let mut acknowledged = 0;
         for (row, result) in sent.into_iter().zip(results) {
             match result {
                 Ok(_) => {
-                    done.push(row.seq);
+                    if behind.may_leave(row) {
+                        done.push(row.seq);
+                    }
                     acknowledged += 1;
                     self.published(row);
                 }
@@ -77,6 +80,7 @@ impl Engine {
                         );
                     }
                     self.metrics.log_errors.inc();
+                    behind.failed(row);
                     failure = failure.or(Some(fault));
                 }
             }
@@ -158,11 +162,55 @@ impl Engine {
     }
 }
 
+/// What the log has not taken is sent again. Whatever it has taken of the same key behind that stays in the outbox
+/// and is sent again, too: the last message of a key is its newest.
+#[derive(Default)]
+struct Behind<'r>(BTreeSet<(&'static str, &'r str)>);
+
+impl<'r> Behind<'r> {
+    fn failed(&mut self, row: &'r OutboxRow) {
+        self.0.insert((logical(row.topic), &row.key));
+    }
+
+    fn may_leave(&self, row: &OutboxRow) -> bool {
+        !self.0.contains(&(logical(row.topic), &row.key))
+    }
+}
+
 const fn logical(topic: OutTopic) -> &'static str {
     match topic {
         OutTopic::Commands(_) => "commands",
         OutTopic::Golden => "golden",
         OutTopic::Decisions => "decisions",
         OutTopic::DeadLetters => "dead_letters",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_core::time::Millis;
+
+    use super::*;
+
+    fn row(topic: OutTopic, key: &str) -> OutboxRow {
+        OutboxRow {
+            seq: OutboxSeq::default(),
+            topic,
+            key: key.to_owned(),
+            body: Vec::new(),
+            at: Millis(0),
+            cause: Digest::of(&[]),
+        }
+    }
+
+    #[test]
+    fn what_follows_a_message_of_its_key_that_was_not_taken_is_sent_again_behind_it() {
+        let failed = row(OutTopic::Golden, "one");
+        let mut behind = Behind::default();
+        assert!(behind.may_leave(&failed), "nothing has failed before it");
+        behind.failed(&failed);
+        assert!(!behind.may_leave(&row(OutTopic::Golden, "one")));
+        assert!(behind.may_leave(&row(OutTopic::Golden, "two")));
+        assert!(behind.may_leave(&row(OutTopic::Decisions, "one")));
     }
 }

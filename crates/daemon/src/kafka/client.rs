@@ -138,6 +138,8 @@ pub enum KafkaFault {
         #[source]
         source: KafkaError,
     },
+    #[error("another process may publish by now; what was not sent yet stays in the outbox")]
+    TooLate,
     #[error("the consumer's thread has ended")]
     Gone,
 }
@@ -184,7 +186,7 @@ impl KafkaFault {
     pub fn passing(&self) -> Passing {
         match self {
             Self::Setup(_) | Self::NoTopic { .. } | Self::Create { .. } | Self::Gone => Passing::No,
-            Self::Ask { .. } => Passing::Yes,
+            Self::Ask { .. } | Self::TooLate => Passing::Yes,
             Self::Publish { source, .. } => match source.rdkafka_error_code() {
                 Some(
                     RDKafkaErrorCode::MessageSizeTooLarge

@@ -21,8 +21,8 @@ use tokio::sync::mpsc;
 
 use super::{
     client::{ASK, Connection, KafkaFault, tell, tell_error},
-    reader::{firsts, transient},
-    start::{Found, Start, Stored, start},
+    reader::{Marks, Starts, starts, transient},
+    start::{Stored, start},
 };
 use crate::{
     engine::{Consumed, Headers},
@@ -345,43 +345,30 @@ impl Assigned {
             .map(|p| (p.topic().to_owned(), p.partition()))
             .collect();
         tracing::info!(partitions = keys.len(), "partitions assigned");
-        // Without the store's word the log's own hint would decide; the closure therefore waits for the store and
-        // gives up only when the daemon is told to end.
-        let Some(positions) = (self.positions)(&keys) else {
-            return;
-        };
-        let mut marks = BTreeMap::new();
-        for key in &keys {
-            match consumer.fetch_watermarks(&key.0, key.1, ASK) {
-                Ok(ends) => drop(marks.insert(key.clone(), ends)),
-                Err(_) => drop(self.metrics.log_errors.inc()),
+        let (starts, marks) = loop {
+            // Without the store's word the log's own hint would decide; the closure therefore waits for the store
+            // and gives up only when the daemon is told to end.
+            let Some(positions) = (self.positions)(&keys) else {
+                return;
             };
-        }
-        let firsts = firsts(&self.connection, &marks).unwrap_or_default();
+            match self.starts(consumer, &keys, &positions) {
+                Ok(found) => break found,
+                // A position that is not compared with what the log holds could swallow what is new in it.
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the log does not tell what it holds, asking again"
+                    );
+                    self.metrics.log_errors.inc();
+                    std::thread::sleep(Duration::from_millis(200));
+                }
+            }
+        };
         for mut partition in partitions.elements() {
             let key = (partition.topic().to_owned(), partition.partition());
-            let stored = positions.get(&key).map_or(&[][..], Vec::as_slice);
-            let start = match marks.get(&key) {
-                Some(&(low, end)) => start(
-                    stored,
-                    Found {
-                        low,
-                        end,
-                        first: firsts.get(&key).copied(),
-                    },
-                ),
-                // An offset out of range resets to the beginning, so trusting the position swallows nothing.
-                None => stored
-                    .iter()
-                    .max_by_key(|s| s.incarnation)
-                    .map_or(Start::Beginning, |s| Start::At(s.next)),
-            };
-            announce(&key.0, key.1, start);
+            let offset = starts.get(&key).and_then(|start| start.offset());
             let low = marks.get(&key).map(|(low, _)| *low);
-            let offset = start
-                .offset()
-                .or(low)
-                .map_or(Offset::Beginning, Offset::Offset);
+            let offset = offset.or(low).map_or(Offset::Beginning, Offset::Offset);
             if let Err(error) = partition.set_offset(offset) {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
@@ -393,32 +380,26 @@ impl Assigned {
             }
         }
     }
-}
 
-/// Says where reading begins when it is not simply where it ended.
-pub(super) fn announce(topic: &str, partition: i32, start: Start) {
-    match start {
-        Start::Beginning | Start::At(_) => {}
-        Start::Recreated { position, end } => tracing::warn!(
-            topic,
-            partition,
-            position,
-            end,
-            "the topic was created anew, reading it from its beginning"
-        ),
-        Start::Shrunk { position, end } => tracing::error!(
-            topic,
-            partition,
-            position,
-            end,
-            "the store is ahead of its log: the log lost its tail, what came with it stays settled"
-        ),
-        Start::Lost { position, low } => tracing::error!(
-            topic,
-            partition,
-            position,
-            low,
-            "the log begins after the stored position: retention removed messages that were never read"
-        ),
+    fn starts(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        keys: &[(String, i32)],
+        positions: &BTreeMap<(String, i32), Vec<Stored>>,
+    ) -> Result<(Starts, Marks), KafkaFault> {
+        let mut marks = Marks::new();
+        for key in keys {
+            let ends = consumer.fetch_watermarks(&key.0, key.1, ASK);
+            let ends = ends.map_err(|source| KafkaFault::Ask {
+                what: "ends of a partition",
+                source,
+            })?;
+            marks.insert(key.clone(), ends);
+        }
+        let starts = starts(&self.connection, &marks, |topic, partition, found| {
+            let stored = positions.get(&(topic.to_owned(), partition));
+            start(stored.map_or(&[][..], Vec::as_slice), found)
+        })?;
+        Ok((starts, marks))
     }
 }

@@ -16,6 +16,6 @@ pub use examine::{Group, LogFacts, NoAnswer, TopicFacts, examine};
 pub use producer::{Outgoing, Publish, Publisher};
 /// What a log can answer.
 pub use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-pub use reader::{Ends, Marks, Polled, Reader};
+pub use reader::{Ends, Marks, Polled, Reader, Starts};
 pub use start::{Found, Start, Stored, start};
 pub use topics::{TopicSpec, delete, ensure};

@@ -1,9 +1,13 @@
 //! Publishing: idempotent, acknowledged by all replicas, in order per key.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use baton_core::time::Millis;
 use rdkafka::{
+    ClientConfig,
     error::{KafkaError, RDKafkaErrorCode},
     message::{Header, OwnedHeaders},
     producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer},
@@ -32,6 +36,12 @@ pub trait Publish {
     ) -> impl Future<Output = Vec<Result<(i32, i64), KafkaFault>>> + Send;
 }
 
+const DEFAULTS: &[(&str, &str)] = &[
+    ("linger.ms", "2"),
+    ("compression.type", "lz4"),
+    ("queue.buffering.max.kbytes", "65536"),
+];
+
 /// Publishes to the log.
 #[derive(Clone)]
 pub struct Publisher {
@@ -42,13 +52,21 @@ impl Publisher {
     /// # Errors
     /// When a setting is not valid.
     pub fn new(connection: &Connection) -> Result<Self, KafkaFault> {
-        let inner = connection
-            .client_with(&[
-                ("linger.ms", "2"),
-                ("compression.type", "lz4"),
-                ("message.timeout.ms", "30000"),
-                ("queue.buffering.max.kbytes", "65536"),
-            ])
+        Self::of(connection.client_with(&[DEFAULTS, &[("message.timeout.ms", "30000")]].concat()))
+    }
+
+    /// One whose messages the log has within `patience`, or never gets.
+    ///
+    /// # Errors
+    /// When a setting is not valid.
+    pub fn within(connection: &Connection, patience: Duration) -> Result<Self, KafkaFault> {
+        let mut config = connection.client_with(DEFAULTS);
+        config.set("message.timeout.ms", patience.as_millis().to_string());
+        Self::of(config)
+    }
+
+    fn of(mut config: ClientConfig) -> Result<Self, KafkaFault> {
+        let inner = config
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .create_with_context(Tell)
@@ -72,10 +90,50 @@ impl Publisher {
 
 impl Publish for Publisher {
     async fn publish(&self, messages: &[Outgoing]) -> Vec<Result<(i32, i64), KafkaFault>> {
+        self.publish_until(messages, None).await
+    }
+}
+
+/// A publisher that may be used until a certain moment.
+#[derive(Clone, Copy)]
+pub struct Until<'p> {
+    publisher: &'p Publisher,
+    until: Instant,
+}
+
+impl Publish for Until<'_> {
+    async fn publish(&self, messages: &[Outgoing]) -> Vec<Result<(i32, i64), KafkaFault>> {
+        let until = Some(self.until);
+        self.publisher.publish_until(messages, until).await
+    }
+}
+
+impl Publisher {
+    /// What is not handed to the client before that moment is not published, but [`KafkaFault::TooLate`].
+    #[must_use]
+    pub const fn until(&self, until: Instant) -> Until<'_> {
+        Until {
+            publisher: self,
+            until,
+        }
+    }
+
+    async fn publish_until(
+        &self,
+        messages: &[Outgoing],
+        until: Option<Instant>,
+    ) -> Vec<Result<(i32, i64), KafkaFault>> {
         let mut results = Vec::with_capacity(messages.len());
         let mut waiting: VecDeque<(usize, DeliveryFuture)> = VecDeque::new();
         for (index, message) in messages.iter().enumerate() {
             loop {
+                if until.is_some_and(|until| Instant::now() >= until) {
+                    while let Some(first) = waiting.pop_front() {
+                        results.push(settled(first, messages).await);
+                    }
+                    results.push(Err(KafkaFault::TooLate));
+                    break;
+                }
                 match self.inner.send_result(record(message)) {
                     Ok(delivery) => {
                         waiting.push_back((index, delivery));

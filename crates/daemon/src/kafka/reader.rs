@@ -16,8 +16,8 @@ use rdkafka::{
 
 use super::{
     client::{ASK, Connection, KafkaFault, Tell},
-    consumer::{announce, consumed},
-    start::{Found, Start},
+    consumer::consumed,
+    start::{Found, Start, announce},
 };
 use crate::engine::Consumed;
 
@@ -26,6 +26,9 @@ pub type Ends = BTreeMap<(String, i32), i64>;
 
 /// Topic and partition → offset of its first message, and of the next one.
 pub type Marks = BTreeMap<(String, i32), (i64, i64)>;
+
+/// Topic and partition → where reading of it begins.
+pub type Starts = BTreeMap<(String, i32), Start>;
 
 /// How long nothing may come, once a partition's end was seen, before the rest is taken for control marks that no
 /// consumer is shown.
@@ -41,6 +44,8 @@ pub struct Reader {
     names: BTreeMap<String, Arc<str>>,
     /// Next offset of each partition.
     next: BTreeMap<(String, i32), i64>,
+    /// Where reading of each partition began.
+    pub starts: Starts,
 }
 
 impl Reader {
@@ -55,14 +60,11 @@ impl Reader {
     ) -> Result<Self, KafkaFault> {
         let mut reader = Self::unassigned(connection, topics)?;
         let marks = reader.watermarks()?;
-        let firsts = firsts(connection, &marks)?;
+        reader.starts = starts(connection, &marks, from)?;
         let mut assignment = TopicPartitionList::new();
-        for ((topic, partition), (low, end)) in marks {
-            let key = (topic, partition);
-            let first = firsts.get(&key).copied();
-            let start = from(&key.0, key.1, Found { low, end, first });
-            announce(&key.0, key.1, start);
-            let at = start.offset().unwrap_or(low);
+        for (key, (low, _)) in marks {
+            let start = reader.starts.get(&key).and_then(|start| start.offset());
+            let at = start.unwrap_or(low);
             assignment
                 .add_partition_offset(&key.0, key.1, Offset::Offset(at))
                 .map_err(KafkaFault::setup)?;
@@ -94,6 +96,7 @@ impl Reader {
             topics: topics.to_vec(),
             names: BTreeMap::new(),
             next: BTreeMap::new(),
+            starts: BTreeMap::new(),
         })
     }
 
@@ -277,15 +280,41 @@ impl Reader {
     }
 }
 
-/// The arrival of the message at offset 0 of each partition that still has it.
-pub(super) fn firsts(
+/// Where to begin reading each partition, by what it holds now; says so where it is not simply where it ended.
+pub(super) fn starts(
     connection: &Connection,
     marks: &Marks,
+    from: impl Fn(&str, i32, Found) -> Start,
+) -> Result<Starts, KafkaFault> {
+    let has_first = |(low, end): &(i64, i64)| (*low == 0 && *end > 0).then_some(0);
+    let firsts = arrivals(connection, marks, |_, ends| has_first(ends))?;
+    let mut starts = Starts::new();
+    for (key, &(low, end)) in marks {
+        let first = firsts.get(key).copied();
+        let start = from(&key.0, key.1, Found { low, end, first });
+        starts.insert(key.clone(), start);
+    }
+    let witnesses = arrivals(connection, marks, |key, (low, end)| {
+        let witness = starts.get(key)?.witness()?;
+        (low..end).contains(&&witness).then_some(witness)
+    })?;
+    for (key, start) in &mut starts {
+        let (_, end) = marks.get(key).copied().unwrap_or_default();
+        *start = start.confirmed(witnesses.get(key).copied(), end);
+        announce(&key.0, key.1, *start);
+    }
+    Ok(starts)
+}
+
+/// The arrival of one message of each partition, where `which` names its offset and the log has it.
+fn arrivals(
+    connection: &Connection,
+    marks: &Marks,
+    which: impl Fn(&(String, i32), &(i64, i64)) -> Option<i64>,
 ) -> Result<BTreeMap<(String, i32), Millis>, KafkaFault> {
-    let mut wanted: Vec<&(String, i32)> = marks
+    let mut wanted: BTreeMap<&(String, i32), i64> = marks
         .iter()
-        .filter(|(_, (low, end))| *low == 0 && *end > 0)
-        .map(|(key, _)| key)
+        .filter_map(|(key, ends)| Some((key, which(key, ends)?)))
         .collect();
     let mut found = BTreeMap::new();
     if wanted.is_empty() {
@@ -293,10 +322,10 @@ pub(super) fn firsts(
     }
     let mut reader = Reader::unassigned(connection, &[])?;
     let mut assignment = TopicPartitionList::new();
-    for (topic, partition) in &wanted {
+    for ((topic, partition), offset) in &wanted {
         assignment
-            // Known to be 0; asking the client for "the beginning" would cost it half a second.
-            .add_partition_offset(topic, *partition, Offset::Offset(0))
+            // A number, also for the first; asking the client for "the beginning" would cost it half a second.
+            .add_partition_offset(topic, *partition, Offset::Offset(*offset))
             .map_err(KafkaFault::setup)?;
     }
     reader
@@ -309,14 +338,12 @@ pub(super) fn firsts(
             continue;
         };
         let key = (message.topic.to_string(), message.partition);
-        let before = wanted.len();
-        wanted.retain(|w| **w != key);
-        if wanted.len() < before {
+        if let Some(offset) = wanted.remove(&key) {
             let mut done = TopicPartitionList::new();
             done.add_partition(&key.0, key.1);
             reader.consumer.pause(&done).map_err(KafkaFault::setup)?;
-            // Compaction may have taken offset 0 itself.
-            if message.offset == 0 {
+            // Compaction may have taken that very one.
+            if message.offset == offset {
                 found.insert(key, message.arrival);
             }
         }

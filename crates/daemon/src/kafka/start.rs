@@ -1,7 +1,9 @@
 //! From where a partition is read: the store's position, checked against what the log holds.
 //!
 //! Offsets alone cannot tell a topic from one that was deleted and created anew under its name. The arrival of
-//! the message at offset 0 can: it is the topic's incarnation, and stands beside every stored position.
+//! the message at offset 0 can: it is the topic's incarnation, and stands beside every stored position. Nor can they
+//! tell a log that lost its tail and has grown again, by a power cut or from a backup: the arrival of the message
+//! before the position can, and stands there too.
 
 use baton_core::time::Millis;
 
@@ -12,6 +14,8 @@ pub struct Stored {
     pub incarnation: Option<Millis>,
     /// Offset of the next message.
     pub next: i64,
+    /// Arrival of the message before it; none where an older Baton stored the position.
+    pub arrival: Option<Millis>,
 }
 
 /// What a partition holds now.
@@ -30,26 +34,68 @@ pub struct Found {
 pub enum Start {
     /// Nothing was read of it yet.
     Beginning,
-    /// Go on where the last transaction ended.
-    At(i64),
+    /// Go on where the last transaction ended: behind a message that arrived at that time.
+    At {
+        offset: i64,
+        arrival: Option<Millis>,
+    },
     /// The topic was created anew. All of it is read; what was known already is found to be duplicate by the core.
     Recreated { position: i64, end: i64 },
-    /// The log lost its tail (a power cut without `fsync = "always"`): the store is ahead of it. Offsets from
-    /// `end` on are given to new messages, so reading goes on there.
+    /// The log lost its tail (a power cut without `fsync = "always"`, or a backup put back): the store is ahead of
+    /// it. Nobody knows from which offset on there are, or will be, new messages, so all of it is read; what was
+    /// known already is found to be duplicate by the core.
     Shrunk { position: i64, end: i64 },
     /// The log begins after the position: retention took messages that were never read.
     Lost { position: i64, low: i64 },
 }
 
 impl Start {
+    /// At an offset, whatever stands before it.
+    #[must_use]
+    pub const fn at(offset: i64) -> Self {
+        Self::At {
+            offset,
+            arrival: None,
+        }
+    }
+
     /// The offset to seek to; `None`: the beginning.
     #[must_use]
     pub const fn offset(self) -> Option<i64> {
         match self {
-            Self::Beginning | Self::Recreated { .. } => None,
-            Self::At(at) => Some(at),
-            Self::Shrunk { end, .. } => Some(end),
+            Self::Beginning | Self::Recreated { .. } | Self::Shrunk { .. } => None,
+            Self::At { offset, .. } => Some(offset),
             Self::Lost { low, .. } => Some(low),
+        }
+    }
+
+    /// The message whose arrival tells whether the log still has what was read of it: its offset.
+    #[must_use]
+    pub const fn witness(self) -> Option<i64> {
+        match self {
+            Self::At {
+                offset,
+                arrival: Some(_),
+            } if offset > 0 => Some(offset - 1),
+            _ => None,
+        }
+    }
+
+    /// The same after a look at the witness: its arrival as the log has it, or none if it is not there any more.
+    #[must_use]
+    pub fn confirmed(self, witness: Option<Millis>, end: i64) -> Self {
+        match (self, witness) {
+            (
+                Self::At {
+                    offset,
+                    arrival: Some(arrival),
+                },
+                Some(found),
+            ) if found != arrival => Self::Shrunk {
+                position: offset,
+                end,
+            },
+            (start, _) => start,
         }
     }
 }
@@ -67,7 +113,7 @@ pub fn start(stored: &[Stored], found: Found) -> Start {
             position: *next,
             end,
         },
-        (Some(Stored { next, .. }), _) => Start::At(*next),
+        (Some(same), _) => same.go_on(),
         // Another message stands at offset 0 than the one that was read there.
         (None, Some(_)) if newest.incarnation.is_some() => Start::Recreated {
             position: newest.next,
@@ -81,7 +127,45 @@ pub fn start(stored: &[Stored], found: Found) -> Start {
             position: newest.next,
             low,
         },
-        (None, _) => Start::At(newest.next),
+        (None, _) => newest.go_on(),
+    }
+}
+
+impl Stored {
+    const fn go_on(self) -> Start {
+        Start::At {
+            offset: self.next,
+            arrival: self.arrival,
+        }
+    }
+}
+
+/// Says where reading begins when it is not simply where it ended.
+pub(super) fn announce(topic: &str, partition: i32, start: Start) {
+    match start {
+        Start::Beginning | Start::At { .. } => {}
+        Start::Recreated { position, end } => tracing::warn!(
+            topic,
+            partition,
+            position,
+            end,
+            "the topic was created anew, reading it from its beginning"
+        ),
+        Start::Shrunk { position, end } => tracing::error!(
+            topic,
+            partition,
+            position,
+            end,
+            "the store is ahead of its log: the log lost its tail or was put back from a backup, reading all of it; what \
+             came with the lost messages stays settled"
+        ),
+        Start::Lost { position, low } => tracing::error!(
+            topic,
+            partition,
+            position,
+            low,
+            "the log begins after the stored position: retention removed messages that were never read"
+        ),
     }
 }
 
@@ -90,12 +174,21 @@ mod tests {
     use super::*;
 
     const BORN: Millis = Millis(1_000);
+    const ARRIVED: Millis = Millis(5_000);
 
     fn at(next: i64) -> [Stored; 1] {
         [Stored {
             incarnation: Some(BORN),
             next,
+            arrival: Some(ARRIVED),
         }]
+    }
+
+    const fn on(offset: i64) -> Start {
+        Start::At {
+            offset,
+            arrival: Some(ARRIVED),
+        }
     }
 
     const fn log(low: i64, end: i64, first: Option<Millis>) -> Found {
@@ -111,9 +204,9 @@ mod tests {
     #[test]
     fn reading_goes_on_where_the_last_transaction_ended() {
         for next in [1, 4, 10] {
-            assert_eq!(start(&at(next), log(0, 10, Some(BORN))), Start::At(next));
+            assert_eq!(start(&at(next), log(0, 10, Some(BORN))), on(next));
         }
-        assert_eq!(start(&at(7), log(5, 10, None)), Start::At(7));
+        assert_eq!(start(&at(7), log(5, 10, None)), on(7));
     }
 
     #[test]
@@ -140,14 +233,15 @@ mod tests {
         let new = Stored {
             incarnation: Some(Millis(2_000)),
             next: 3,
+            arrival: Some(ARRIVED),
         };
         let both = [old[0], new];
-        assert_eq!(start(&both, log(0, 10, Some(Millis(2_000)))), Start::At(3));
-        assert_eq!(start(&both, log(2, 10, None)), Start::At(3));
+        assert_eq!(start(&both, log(0, 10, Some(Millis(2_000)))), on(3));
+        assert_eq!(start(&both, log(2, 10, None)), on(3));
     }
 
     #[test]
-    fn a_store_ahead_of_its_log_goes_on_at_the_end_of_the_log() {
+    fn a_store_ahead_of_its_log_reads_the_log_whole() {
         let found = start(&at(12), log(0, 10, Some(BORN)));
         assert_eq!(
             found,
@@ -156,7 +250,33 @@ mod tests {
                 end: 10
             }
         );
-        assert_eq!(found.offset(), Some(10));
+        assert_eq!(found.offset(), None, "what is new in it may stand anywhere");
+    }
+
+    #[test]
+    fn a_log_that_lost_its_tail_and_grew_again_is_known_by_the_message_before_the_position() {
+        let stored = start(&at(4), log(0, 10, Some(BORN)));
+        assert_eq!(stored.witness(), Some(3));
+        assert_eq!(stored.confirmed(Some(ARRIVED), 10), on(4));
+        let shrunk = Start::Shrunk {
+            position: 4,
+            end: 10,
+        };
+        assert_eq!(stored.confirmed(Some(Millis(5_001)), 10), shrunk);
+    }
+
+    #[test]
+    fn a_message_that_retention_or_compaction_took_is_no_witness() {
+        assert_eq!(on(4).confirmed(None, 10), on(4));
+        let by_an_older_baton = Start::At {
+            offset: 4,
+            arrival: None,
+        };
+        assert_eq!(by_an_older_baton.witness(), None);
+        assert_eq!(
+            by_an_older_baton.confirmed(Some(BORN), 10),
+            by_an_older_baton
+        );
     }
 
     #[test]

@@ -199,7 +199,8 @@ async fn reading_goes_on_at_the_stored_position_and_a_new_topic_is_read_whole() 
     });
     let found = found.into_inner().unwrap();
     let (_, start, anew) = *found.iter().find(|(end, ..)| *end == 3).unwrap();
-    assert_eq!(start, Start::At(3));
+    let arrival = Some(NOON);
+    assert_eq!(start, Start::At { offset: 3, arrival });
     assert_eq!(anew, None);
 }
 

@@ -207,7 +207,7 @@ pub async fn play(store: Store) -> Engine {
     .await;
     engine
         .store
-        .lease("relay", "of the story", NOON, 15_000)
+        .take_lease("relay", "of the story", None)
         .await
         .unwrap();
     engine

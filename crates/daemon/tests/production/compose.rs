@@ -10,7 +10,11 @@ use std::{
 
 use serde_json::Value;
 
-use crate::ground::{ask, root, skip, until};
+use crate::{
+    ground::root,
+    servers::skip,
+    worker::{ask, until},
+};
 
 const TOKEN: &str = "a-token-of-this-test";
 

@@ -149,7 +149,11 @@ async fn ends_as_if_nothing_had_happened(ground: Ground, step: Step) {
     let admin = ground.configure("one", &rules);
     ground.baton("one", &["migrate"]);
     // Not at its first time everywhere: something should have been done before.
-    let mut worker = ground.start_with("one", admin, &format!("{}:2", step.name()));
+    let mut worker = ground.start_with(
+        "one",
+        admin,
+        &[("BATON_CRASH", &format!("{}:2", step.name()))],
+    );
     let mut crashed = false;
     for (number, (system, text)) in story().into_iter().enumerate() {
         let file = ground.folder.path().join(format!("{number}.jsonl"));
@@ -195,7 +199,8 @@ async fn ends_as_if_nothing_had_happened(ground: Ground, step: Step) {
     assert!(worker.end().success(), "{step:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+// Each step waits for processes in a thread of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 12)]
 async fn killed_at_any_step_it_ends_the_same_with_nothing_installed() {
     let all = Step::ALL.map(|step| {
         let ground = Ground::embedded(&format!("crash-{}", step.name()));
@@ -206,7 +211,8 @@ async fn killed_at_any_step_it_ends_the_same_with_nothing_installed() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+// Each step waits for processes in a thread of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 12)]
 async fn killed_at_any_step_it_ends_the_same_on_kafka_and_postgresql() {
     let mut all = Vec::new();
     for step in Step::ALL {

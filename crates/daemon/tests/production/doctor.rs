@@ -10,7 +10,10 @@ use rdkafka::{
 };
 use serde_json::Value;
 
-use crate::ground::{Ground, PATIENCE, until};
+use crate::{
+    ground::{Ground, PATIENCE},
+    worker::until,
+};
 
 const RULES: &str = r#"
 [systems.crm]

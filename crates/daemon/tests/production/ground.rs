@@ -1,18 +1,18 @@
-//! A broker and a database server for this process; for each test topics, a group, a database and workers of its own.
+//! What one test stands on: topics, a group, a database, and the configuration of its workers.
 
 use std::{
+    collections::BTreeMap,
     fs,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
-    sync::LazyLock,
-    time::{Duration, Instant},
+    process::{Command, Output, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
 };
 
 use baton_store::{
     Options, Store,
-    testing::{Database, REQUIRE_ALL, postgres},
+    testing::{Database, Server, postgres},
 };
 
 use rdkafka::{
@@ -21,63 +21,13 @@ use rdkafka::{
     config::ClientConfig,
 };
 
+use crate::{
+    servers::broker,
+    worker::{Worker, until},
+};
+
 /// How long anything may take; far more than it takes.
 pub const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Address of a broker to use instead of starting one.
-const BROKER: &str = "BATON_TEST_KAFKA";
-
-struct Broker {
-    address: String,
-    /// It hangs on a pipe that closes when this process ends, however it ends.
-    _process: Option<Child>,
-}
-
-/// Says loudly what is missing, and fails where nothing may be skipped.
-pub fn skip(what: &str) {
-    let set = |name: &str, value: &str| std::env::var(name).is_ok_and(|v| v == value);
-    let required = set("CI", "true") || set(REQUIRE_ALL, "1");
-    assert!(!required, "required here and missing: {what}");
-    eprintln!("SKIPPED: {what}");
-}
-
-fn broker() -> Option<&'static Broker> {
-    static FOUND: LazyLock<Result<Broker, String>> = LazyLock::new(find);
-    match &*FOUND {
-        Ok(broker) => Some(broker),
-        Err(why) => {
-            skip(&format!("no Apache Kafka: {why}"));
-            None
-        }
-    }
-}
-
-fn find() -> Result<Broker, String> {
-    if let Ok(address) = std::env::var(BROKER) {
-        return Ok(Broker {
-            address,
-            _process: None,
-        });
-    }
-    let mut process = Command::new(root().join("tests/ground/kafka"))
-        .arg("serve")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|e| format!("tests/ground/kafka cannot be started: {e}"))?;
-    let mut line = String::new();
-    if let Some(out) = process.stdout.take() {
-        let read = BufReader::new(out).read_line(&mut line);
-        read.map_err(|e| e.to_string())?;
-    }
-    if line.trim().is_empty() {
-        return Err("tests/ground/kafka started none; it says why above".to_owned());
-    }
-    Ok(Broker {
-        address: line.trim().to_owned(),
-        _process: Some(process),
-    })
-}
 
 /// The repository.
 pub fn root() -> PathBuf {
@@ -88,46 +38,129 @@ pub fn root() -> PathBuf {
 pub struct Ground {
     pub folder: tempfile::TempDir,
     name: String,
-    /// A broker's address and a database; none: the embedded log and SQLite.
-    outside: Option<(String, Database)>,
+    /// A log's address; none: the daemon's own.
+    log: Option<String>,
+    /// None: an SQLite file in the data folder.
+    database: Option<Database>,
+    /// `daemon.batch_messages`.
+    pub batch: u32,
+    /// `[kafka.client]`.
+    pub client: String,
+    /// Workers that reach the database in another way: by name, its address.
+    pub detours: BTreeMap<String, String>,
+    /// How many messages of the load have been published.
+    fed: AtomicUsize,
+}
+
+/// A copy of a test's store.
+pub enum Backup {
+    File(PathBuf),
+    Database(Database),
 }
 
 impl Ground {
     /// None after saying what is missing. `name` is part of the topics' names.
     pub async fn find(name: &str) -> Option<Self> {
         let (broker, server) = (broker()?, postgres()?);
-        let database = server.database().await.unwrap();
-        Some(Self {
-            folder: tempfile::tempdir().unwrap(),
-            name: name.to_owned(),
-            outside: Some((broker.address.clone(), database)),
-        })
+        Some(Self::on(name, Some(broker), Some(server)).await)
     }
 
     /// Nothing but the binary itself.
     pub fn embedded(name: &str) -> Self {
+        Self::of(name, None, None)
+    }
+
+    /// On the given servers; the daemon itself does what is missing.
+    pub async fn on(name: &str, log: Option<&str>, server: Option<&'static Server>) -> Self {
+        let database = match server {
+            Some(server) => Some(server.database().await.unwrap()),
+            None => None,
+        };
+        Self::of(name, log, database)
+    }
+
+    pub fn with(name: &str, log: Option<&str>, database: Database) -> Self {
+        Self::of(name, log, Some(database))
+    }
+
+    fn of(name: &str, log: Option<&str>, database: Option<Database>) -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
             name: name.to_owned(),
-            outside: None,
+            log: log.map(str::to_owned),
+            database,
+            batch: 500,
+            client: String::new(),
+            detours: BTreeMap::new(),
+            fed: AtomicUsize::new(0),
         }
+    }
+
+    /// The group goes on without a member that died or hangs after three seconds instead of ten.
+    pub fn notices_deaths_soon(&mut self) {
+        self.client += "\"session.timeout.ms\" = \"3000\"\n\"heartbeat.interval.ms\" = \"500\"\n";
+    }
+
+    pub fn fed(&self) -> usize {
+        self.fed.load(Ordering::Relaxed)
+    }
+
+    pub fn has_fed(&self, messages: usize) {
+        self.fed.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    pub fn database(&self) -> &Database {
+        self.database.as_ref().unwrap()
+    }
+
+    pub fn group(&self) -> &str {
+        &self.name
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     pub fn topic(&self, name: &str) -> String {
         format!("{}.{name}", self.name)
     }
 
+    /// A copy of the store while nobody uses it.
+    pub async fn back_up(&self) -> Backup {
+        match &self.database {
+            Some(database) => Backup::Database(database.copy().await.unwrap()),
+            None => {
+                let file = self.folder.path().join("backup.db");
+                fs::copy(self.data().join("baton.db"), &file).unwrap();
+                Backup::File(file)
+            }
+        }
+    }
+
+    /// Puts the copy in the store's place.
+    pub fn restore(&mut self, backup: Backup) {
+        match backup {
+            Backup::Database(database) => self.database = Some(database),
+            Backup::File(file) => {
+                for name in ["baton.db-wal", "baton.db-shm"] {
+                    let _ = fs::remove_file(self.data().join(name));
+                }
+                fs::rename(file, self.data().join("baton.db")).unwrap();
+            }
+        }
+    }
+
     /// The store, beside the daemon.
     pub async fn store(&self) -> Store {
         let options = Options::default();
-        let opened = match &self.outside {
-            Some((_, database)) => Store::open(&database.address(), &options).await,
-            None => Store::open_sqlite(&self.folder.path().join("data/baton.db"), &options).await,
+        let opened = match &self.database {
+            Some(database) => Store::open(&database.address(), &options).await,
+            None => Store::open_sqlite(&self.data().join("baton.db"), &options).await,
         };
         opened.unwrap()
     }
 
-    /// A worker's configuration: `rules` of systems `crm` and `map`, and where it runs.
+    /// A worker's configuration: `rules` of systems `crm` and `map`, perhaps `shop`, and where it runs.
     pub fn configure(&self, worker: &str, rules: &[(String, String)]) -> SocketAddr {
         let folder = self.folder.path().join(worker);
         // Nobody listens there now, and the operating system gives it to nobody else soon.
@@ -139,21 +172,28 @@ impl Ground {
             fs::write(path, text).unwrap();
         }
         let mut text = format!(
-            "[admin]\nbind = \"{admin}\"\n[daemon]\npoison_limit = 10000\n[topics]\ngolden = \"{}\"\n\
+            "[admin]\nbind = \"{admin}\"\n[daemon]\npoison_limit = 10000\nbatch_messages = {}\n[topics]\ngolden = \"{}\"\n\
              decisions = \"{}\"\ndead_letters = \"{}\"\n",
+            self.batch,
             self.topic("golden"),
             self.topic("decisions"),
             self.topic("dead-letters"),
         );
         let group = &self.name;
-        text += &match &self.outside {
-            Some((broker, _)) => format!(
-                "[kafka]\ngroup = \"{group}\"\nbootstrap = \"{broker}\"\n\
-                 [store]\nurl = {{ env = \"BATON_STORE_URL\" }}\n"
-            ),
-            None => format!("[kafka]\ngroup = \"{group}\"\n"),
+        text += &format!("[kafka]\ngroup = \"{group}\"\n");
+        if let Some(log) = &self.log {
+            text += &format!("bootstrap = \"{log}\"\n");
+        }
+        if self.database.is_some() {
+            text += "[store]\nurl = { env = \"BATON_STORE_URL\" }\n";
+        }
+        text += &format!("[kafka.client]\n{}", self.client);
+        let systems = ["crm", "map", "shop"];
+        let named = |system: &&str| {
+            let table = format!("[systems.{system}]");
+            ["crm", "map"].contains(system) || rules.iter().any(|(_, text)| text.contains(&table))
         };
-        for system in ["crm", "map"] {
+        for system in systems.into_iter().filter(named) {
             text += &format!("[systems.{system}.topics]\n");
             for lane in ["changes", "commands", "results"] {
                 let topic = self.topic(&format!("{system}.{lane}"));
@@ -166,7 +206,6 @@ impl Ground {
 
     /// Cuts every connection to the test's database, in the middle of whatever it carries.
     pub fn cut_connections(&self) {
-        let (_, database) = self.outside.as_ref().unwrap();
         let cut = "select pg_terminate_backend(pid) from pg_stat_activity \
                    where datname = current_database() and pid <> pg_backend_pid()";
         let done = Command::new("psql")
@@ -175,7 +214,7 @@ impl Ground {
                 "--quiet",
                 "--command",
                 cut,
-                &database.address(),
+                &self.database().address(),
             ])
             .stdout(Stdio::null())
             .status()
@@ -185,9 +224,8 @@ impl Ground {
 
     /// Whoever may change topics.
     pub fn admin(&self) -> AdminClient<DefaultClientContext> {
-        let (broker, _) = self.outside.as_ref().unwrap();
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", broker);
+        config.set("bootstrap.servers", self.log.as_ref().unwrap());
         config.create().unwrap()
     }
 
@@ -213,12 +251,16 @@ impl Ground {
             .arg("--config")
             .arg(self.folder.path().join(worker))
             .arg("--data")
-            .arg(self.folder.path().join("data"))
+            .arg(self.data())
             .current_dir(self.folder.path())
             .env_remove("BATON_CONFIG")
             .env_remove("BATON_DATA");
-        if let Some((_, database)) = &self.outside {
-            command.env("BATON_STORE_URL", database.address());
+        if let Some(database) = &self.database {
+            let detour = self.detours.get(worker).cloned();
+            command.env(
+                "BATON_STORE_URL",
+                detour.unwrap_or_else(|| database.address()),
+            );
         }
         command
     }
@@ -260,103 +302,35 @@ impl Ground {
 
     /// Starts a worker and waits until it is ready.
     pub fn start(&self, worker: &str, admin: SocketAddr) -> Worker {
-        self.start_with(worker, admin, "")
+        self.start_with(worker, admin, &[])
     }
 
-    /// The same with a step at which it is to end: `committed:3`, or nothing.
-    pub fn start_with(&self, worker: &str, admin: SocketAddr, crash: &str) -> Worker {
-        let process = self
-            .command(worker, &["run"])
-            .env("BATON_LOG", "error")
-            .env("BATON_CRASH", crash)
-            .spawn()
-            .unwrap();
-        let mut worker = Worker { process, admin };
-        until("the worker is ready", || {
-            let ended = worker.process.try_wait().unwrap();
-            assert!(ended.is_none(), "the worker ended: {ended:?}");
-            worker.ask("/readyz").is_some_and(|body| body == "ready\n")
-        });
+    /// The same with variables of its environment: `BATON_CRASH`, `BATON_CLOCK`.
+    pub fn start_with(&self, worker: &str, admin: SocketAddr, with: &[(&str, &str)]) -> Worker {
+        let mut worker = self.launch(worker, admin, &[], with);
+        worker.becomes_ready();
         worker
     }
-}
 
-/// Looks until it is so.
-#[track_caller]
-pub fn until(what: &str, mut so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !so() {
-        assert!(Instant::now() < deadline, "not in time: {what}");
-        std::thread::yield_now();
-    }
-}
-
-/// The body of an answer with status 200. The token is the admin port's.
-pub fn ask(address: SocketAddr, path: &str, token: Option<&str>) -> Option<String> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    let token = token.map_or_else(String::new, |t| format!("Authorization: Bearer {t}\r\n"));
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\n{token}Connection: close\r\n\r\n"
-    )
-    .ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
-}
-
-/// A daemon, killed when dropped.
-pub struct Worker {
-    pub process: Child,
-    admin: SocketAddr,
-}
-
-impl Worker {
-    /// The body of an answer with status 200.
-    pub fn ask(&self, path: &str) -> Option<String> {
-        ask(self.admin, path, None)
+    /// The same with arguments.
+    pub fn start_as(&self, worker: &str, admin: SocketAddr, args: &[&str]) -> Worker {
+        let mut worker = self.launch(worker, admin, args, &[]);
+        worker.becomes_ready();
+        worker
     }
 
-    /// The sum of a counter over its labels.
-    pub fn counted(&self, name: &str) -> u64 {
-        let text = self.ask("/metrics").unwrap_or_default();
-        let lines = text.lines().filter(|line| line.starts_with(name));
-        lines
-            .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
-            .sum()
-    }
-
-    pub fn signal(&self, signal: &str) {
-        let pid = self.process.id().to_string();
-        let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
-        assert!(sent.success());
-    }
-
-    /// Sends SIGTERM and waits for the end.
-    pub fn end(mut self) -> std::process::ExitStatus {
-        self.signal("-TERM");
-        self.process.wait().unwrap()
-    }
-
-    /// Waits until it ends by itself.
-    pub fn wait_for_its_end(&mut self) {
-        until("the worker ends by itself", || {
-            self.process.try_wait().unwrap().is_some()
-        });
-    }
-
-    /// Ends it as a power cut would.
-    pub fn kill(mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+    /// Starts a worker that need not become ready soon.
+    pub fn launch(
+        &self,
+        worker: &str,
+        admin: SocketAddr,
+        args: &[&str],
+        with: &[(&str, &str)],
+    ) -> Worker {
+        let words = self.folder.path().join(format!("{worker}.txt"));
+        let mut command = self.command(worker, &[&["run"], args].concat());
+        command.env("BATON_LOG", "warn,librdkafka=off");
+        command.envs(with.iter().copied());
+        Worker::spawn(command, admin, words)
     }
 }

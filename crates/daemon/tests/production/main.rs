@@ -3,12 +3,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod clocks;
 mod compose;
 mod crashes;
 mod doctor;
+mod ends;
 mod ground;
 mod intake;
+mod kills;
+mod load;
 mod mirror;
+mod outages;
+mod positions;
+mod proxy;
+mod room;
 #[cfg(feature = "production")]
 mod secure;
+mod servers;
+mod worker;
 mod workers;

@@ -11,7 +11,11 @@ use std::{
 
 use serde_json::Value;
 
-use crate::ground::{Ground, root, skip};
+use crate::{
+    ground::{Ground, root},
+    servers::skip,
+    worker::until,
+};
 
 const RULES: &str = r#"
 [systems.crm]
@@ -170,7 +174,7 @@ async fn a_guarded_broker_is_used_with_tls_password_and_rights_and_doctor_names_
         .json("one", &[&ingest[..], &file[..]].concat())
         .remove(0);
     assert_eq!(tally["applied"], 1, "{tally}");
-    crate::ground::until("the command is on its topic", || {
+    until("the command is on its topic", || {
         let tail = ["tail", "commands", "--from-start", "--until-idle"];
         !there.ground.json("one", &tail).is_empty()
     });

@@ -17,33 +17,57 @@ pub(super) struct Table {
 
 /// The tables of the newest migration.
 pub(super) static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
-    SQLITE
-        .iter()
-        .flat_map(|migration| made(migration.sql.as_str()))
-        .collect()
+    let mut tables = Vec::new();
+    for migration in SQLITE.iter() {
+        make(&mut tables, migration.sql.as_str());
+    }
+    tables
 });
 
-/// The tables that a migration makes.
-fn made(text: &str) -> Vec<Table> {
+/// Does what a migration says.
+fn make(tables: &mut Vec<Table>, text: &str) {
     let bare: Vec<&str> = text
         .lines()
         .map(|line| line.split_once("--").map_or(line, |(code, _)| code))
         .collect();
     let bare = bare.join(" ");
     let statements = bare.split(';').map(str::trim).filter(|s| !s.is_empty());
-    statements.filter_map(table).collect()
+    for statement in statements {
+        if let Some(rest) = statement.strip_prefix("CREATE TABLE") {
+            tables.extend(table(rest));
+        } else if let Some(rest) = statement.strip_prefix("ALTER TABLE") {
+            let altered = alter(tables, rest);
+            assert!(altered.is_some(), "{NOT_YET}: {statement}");
+        } else {
+            // It makes no difference here.
+            assert!(
+                statement.starts_with("CREATE INDEX"),
+                "{NOT_YET}: {statement}"
+            );
+        }
+    }
 }
 
-/// Reads `CREATE TABLE`. What else a migration may do makes no difference here, except to change a table that is
-/// there, which this does not know.
-fn table(statement: &str) -> Option<Table> {
-    let Some(rest) = statement.strip_prefix("CREATE TABLE") else {
-        assert!(
-            statement.starts_with("CREATE INDEX"),
-            "the store in memory cannot follow this migration yet: {statement}"
-        );
-        return None;
-    };
+const NOT_YET: &str = "the store in memory cannot follow this migration yet";
+
+/// Adds or renames a column; none if it does anything else.
+fn alter(tables: &mut [Table], rest: &str) -> Option<()> {
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    let table = tables.iter_mut().find(|t| Some(&&*t.name) == words.first());
+    let columns = &mut table?.columns;
+    match words.get(1..)? {
+        ["ADD", "COLUMN", name, _] => columns.push((*name).to_owned()),
+        ["RENAME", "COLUMN", before, "TO", after] => {
+            let column = columns.iter_mut().find(|name| name == before)?;
+            (*after).clone_into(column);
+        }
+        _ => return None,
+    }
+    Some(())
+}
+
+/// Reads what stands behind `CREATE TABLE`.
+fn table(rest: &str) -> Option<Table> {
     let (name, rest) = rest.split_once('(')?;
     let (body, _) = rest.rsplit_once(')')?;
     let (columns, key) = match body.split_once("PRIMARY KEY (") {
@@ -97,6 +121,7 @@ mod tests {
             ("ledger", 9, &[0], true),
             ("outbox", 4, &[0], true),
             ("meta", 2, &[0], false),
+            ("positions", 6, &[0, 1, 2], false),
         ] {
             assert!(found.contains(&expected), "{expected:?} in {found:?}");
         }

@@ -131,6 +131,7 @@ pub fn advance(from: Option<i64>, next: i64) -> Batch {
             incarnation: "one".into(),
             from,
             next,
+            arrival: Millis(next),
         }],
         ..Batch::default()
     }

@@ -38,4 +38,5 @@ mod books;
 mod conflicts;
 mod given;
 mod reading;
+mod room;
 mod stewards;

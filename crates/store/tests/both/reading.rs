@@ -218,16 +218,22 @@ async fn a_buried_message_leaves_its_row_and_the_row_goes_with_its_last(store: &
 }
 
 async fn one_relay_holds_the_lease(store: &Store) -> Checked {
-    assert!(store.lease("relay", "one", Millis(0), 10).await?);
-    assert!(!store.lease("relay", "two", Millis(9), 10).await?);
-    assert!(store.lease("relay", "one", Millis(9), 10).await?);
-    assert!(!store.lease("relay", "two", Millis(18), 10).await?);
-    assert!(store.lease("relay", "two", Millis(19), 10).await?);
-    assert!(!store.lease("relay", "one", Millis(20), 10).await?);
+    assert_eq!(store.lease("relay").await?, None);
+    assert!(store.take_lease("relay", "one", None).await?);
+    assert!(!store.take_lease("relay", "two", None).await?);
+    let seen = store.lease("relay").await?;
+    assert_eq!(seen.as_ref().map(|l| l.owner.as_str()), Some("one"));
+    assert!(store.take_lease("relay", "one", seen.as_ref()).await?);
+    // It was renewed since: its owner is not silent.
+    assert!(!store.take_lease("relay", "two", seen.as_ref()).await?);
+    let seen = store.lease("relay").await?;
+    assert!(store.take_lease("relay", "two", seen.as_ref()).await?);
+    // Whoever was taken for dead has lost it.
+    assert!(!store.take_lease("relay", "one", seen.as_ref()).await?);
     store.release("relay", "one").await?;
-    assert!(!store.lease("relay", "one", Millis(21), 10).await?);
+    assert!(!store.take_lease("relay", "one", None).await?);
     store.release("relay", "two").await?;
-    assert!(store.lease("relay", "one", Millis(21), 10).await?);
+    assert!(store.take_lease("relay", "one", None).await?);
     Ok(())
 }
 

@@ -174,7 +174,7 @@ impl Site {
     pub fn ends(&self, topic: &str) -> anyhow::Result<Ends> {
         let topics = [topic.to_owned()];
         let reader = Reader::open(&self.connection, &topics, |_, _, found| {
-            Start::At(found.end)
+            Start::at(found.end)
         })?;
         Ok(reader.ends()?)
     }
