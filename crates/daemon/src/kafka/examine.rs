@@ -3,18 +3,23 @@
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use rdkafka::{
     ClientContext, TopicPartitionList,
     admin::{AdminClient, AdminOptions, ResourceSpecifier},
     config::RDKafkaLogLevel,
-    consumer::{BaseConsumer, Consumer},
+    consumer::{BaseConsumer, Consumer, ConsumerContext},
     error::{KafkaError, RDKafkaErrorCode},
+    metadata::Metadata,
     topic_partition_list::Offset,
 };
 
 use super::client::{ASK, Connection, KafkaFault, Tell, tell, tell_error};
+
+/// How many complaints of a client that found nobody are heard at most.
+const COMPLAINTS: usize = 100;
 
 /// A topic as it is.
 #[derive(Clone, Debug, Default)]
@@ -84,38 +89,54 @@ impl ClientContext for Hear {
     }
 }
 
+impl ConsumerContext for Hear {}
+
 /// Asks the log about itself and about `topics`.
 ///
 /// # Errors
 /// When it does not answer.
 pub async fn examine(connection: &Connection, topics: &[String]) -> Result<LogFacts, NoAnswer> {
-    let admin: AdminClient<Hear> = connection
-        .client()
+    let metadata = list(connection)?;
+    let found = look(connection, &metadata, topics).await;
+    found.map_err(|fault| NoAnswer { fault, said: None })
+}
+
+/// Everything that there is. The first question, so that a consumer asks it: only that one can be asked why nobody answers.
+fn list(connection: &Connection) -> Result<Metadata, NoAnswer> {
+    let consumer: BaseConsumer<Hear> = connection
+        .consumer(1 << 20, &[])
         .create_with_context(Hear::default())
         .map_err(|error| NoAnswer {
             fault: KafkaFault::setup(error),
             said: None,
         })?;
-    let found = ask_all(connection, &admin, topics).await;
-    found.map_err(|fault| {
-        let said = &admin.inner().context().0;
+    consumer.fetch_metadata(None, ASK).map_err(|source| {
+        // What it complained of waits until somebody polls.
+        for _ in 0..COMPLAINTS {
+            if consumer.poll(Duration::from_millis(50)).is_none() {
+                break;
+            }
+        }
+        let said = &consumer.context().0;
         NoAnswer {
-            fault,
+            fault: KafkaFault::Ask {
+                what: "list topics",
+                source,
+            },
             said: said.lock().unwrap_or_else(PoisonError::into_inner).take(),
         }
     })
 }
 
-async fn ask_all(
+async fn look(
     connection: &Connection,
-    admin: &AdminClient<Hear>,
+    metadata: &Metadata,
     topics: &[String],
 ) -> Result<LogFacts, KafkaFault> {
-    let ask = |source| KafkaFault::Ask {
-        what: "list topics",
-        source,
-    };
-    let metadata = admin.inner().fetch_metadata(None, ASK).map_err(ask)?;
+    let admin: AdminClient<Tell> = connection
+        .client()
+        .create_with_context(Tell)
+        .map_err(KafkaFault::setup)?;
     let mut facts = LogFacts {
         client: rdkafka::util::get_rdkafka_version().1,
         brokers: metadata.brokers().len(),
@@ -133,7 +154,7 @@ async fn ask_all(
                     .map(|code| RDKafkaErrorCode::from(code).to_string()),
                 ..TopicFacts::default()
             },
-            None => match refused(admin, name)? {
+            None => match refused(&admin, name)? {
                 None => continue,
                 refused => TopicFacts {
                     refused,
@@ -144,14 +165,14 @@ async fn ask_all(
         facts.topics.insert(name.clone(), found);
     }
     if let Some(broker) = metadata.brokers().first() {
-        facts.protocol = protocol(admin, broker.id()).await;
+        facts.protocol = protocol(&admin, broker.id()).await;
     }
-    facts.settings_refused = settings(admin, &mut facts.topics).await;
+    facts.settings_refused = settings(&admin, &mut facts.topics).await;
     facts.group = group(connection, &facts)?;
     Ok(facts)
 }
 
-fn refused(admin: &AdminClient<Hear>, topic: &str) -> Result<Option<String>, KafkaFault> {
+fn refused(admin: &AdminClient<Tell>, topic: &str) -> Result<Option<String>, KafkaFault> {
     let metadata = admin
         .inner()
         .fetch_metadata(Some(topic), ASK)
@@ -172,7 +193,7 @@ fn refused(admin: &AdminClient<Hear>, topic: &str) -> Result<Option<String>, Kaf
 }
 
 /// None where the broker has no such setting any more, or does not show its settings.
-async fn protocol(admin: &AdminClient<Hear>, broker: i32) -> Option<String> {
+async fn protocol(admin: &AdminClient<Tell>, broker: i32) -> Option<String> {
     let options = AdminOptions::new().request_timeout(Some(ASK));
     let asked = [ResourceSpecifier::Broker(broker)];
     let answers = admin.describe_configs(&asked, &options).await.ok()?;
@@ -184,7 +205,7 @@ async fn protocol(admin: &AdminClient<Hear>, broker: i32) -> Option<String> {
 }
 
 async fn settings(
-    admin: &AdminClient<Hear>,
+    admin: &AdminClient<Tell>,
     topics: &mut BTreeMap<String, TopicFacts>,
 ) -> Option<String> {
     let names: Vec<String> = topics
