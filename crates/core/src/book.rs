@@ -279,6 +279,9 @@ pub enum Item {
     Answer {
         entity: EntityId,
         answer: crate::input::Answer,
+        /// The record as the answer shows it (see [`crate::normalise::read_back`]): taken in before the answer if the
+        /// command was a read, and by nobody if it was not.
+        read: Option<Box<Change>>,
     },
     /// The timer of an entity is due.
     Wake(EntityId),

@@ -20,7 +20,7 @@ use crate::{
     observe::take_verdicts,
     reread::{lost_changes, next_records},
     rules::Rules,
-    state::{PendingCreate, State},
+    state::{CommandKind, PendingCreate, State},
     time::Millis,
     value::Value,
 };
@@ -29,8 +29,25 @@ use crate::{
 pub fn settle(book: &mut Book, item: Item, rules: &Rules, at: Millis) -> Settled {
     match item {
         Item::Change(change) => settle_change(book, change, None, rules, at),
-        Item::Answer { entity, answer } => {
+        Item::Answer {
+            entity,
+            answer,
+            read,
+        } => {
             let entity = survivor(book, entity);
+            if !book.entities.contains_key(&entity) {
+                // The store was put back, or made anew beside an old log: nobody is there whom it could concern, and
+                // nobody must come to be by it.
+                return Settled {
+                    outcome: Outcome::Duplicate,
+                    entity: None,
+                };
+            }
+            if let Some(read) = read
+                && is_of_read(book, entity, &answer)
+            {
+                settle_change(book, *read, None, rules, at);
+            }
             if let Some(id) = &answer.id {
                 let record = RecordKey {
                     system: answer.system,
@@ -95,6 +112,16 @@ pub fn settle(book: &mut Book, item: Item, rules: &Rules, at: Millis) -> Settled
             settle_change(book, change, Some(entity), rules, at)
         }
     }
+}
+
+/// Whether an answer is that of a read that is under way: the answer itself does not say what was asked.
+pub(crate) fn is_of_read(book: &Book, entity: EntityId, answer: &crate::input::Answer) -> bool {
+    let deliveries = book.entities.get(&entity).map(|e| &e.state.deliveries);
+    let mut outstanding = deliveries
+        .into_iter()
+        .flat_map(|deliveries| deliveries.values())
+        .filter_map(|delivery| delivery.outstanding.as_ref());
+    outstanding.any(|asked| asked.command == answer.command && asked.kind == CommandKind::Read)
 }
 
 fn derived(change: &Change) -> EntityId {

@@ -1,7 +1,7 @@
 //! What must be loaded before a batch can be settled.
 
 use crate::guard::guard_windows;
-use crate::identify::survivor;
+use crate::identify::{is_of_read, survivor};
 use crate::keys::{addresses_in, change_keys, named_records, renames};
 use crate::{
     book::{Book, GuardKey, Item, Needs},
@@ -22,8 +22,17 @@ pub fn needs(book: &Book, items: &[Item], rules: &Rules) -> Needs {
     for item in items {
         match item {
             Item::Change(change) => needs_of_change(book, change, &renamed, rules, &mut needs),
-            Item::Answer { entity, answer } => {
+            Item::Answer {
+                entity,
+                answer,
+                read,
+            } => {
                 need_entity(book, *entity, &mut needs);
+                if let Some(read) = read
+                    && is_of_read(book, survivor(book, *entity), answer)
+                {
+                    needs_of_change(book, read, &renamed, rules, &mut needs);
+                }
                 if let Some(id) = &answer.id {
                     let record = RecordKey {
                         system: answer.system,
@@ -103,6 +112,7 @@ fn renamed(book: &Book, items: &[Item], rules: &Rules) -> BTreeSet<EntityId> {
     for item in items {
         let change = match item {
             Item::Change(change) => Some(change),
+            Item::Answer { read, .. } => read.as_deref(),
             Item::Resolve { parked, .. } => parked.change.as_ref(),
             _ => None,
         };

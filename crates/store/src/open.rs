@@ -11,7 +11,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous},
 };
 
-#[cfg(feature = "testing")]
+#[cfg(any(feature = "testing", feature = "memory"))]
 use crate::sql::Conn;
 use crate::{
     error::{Class, Error},
@@ -397,7 +397,7 @@ impl Store {
     ///
     /// # Errors
     /// If the database refuses.
-    #[cfg(feature = "testing")]
+    #[cfg(any(feature = "testing", feature = "memory"))]
     pub async fn raw(&self, text: &str) -> Result<(), Error> {
         let mut held = self.pool.writer().await?;
         match held.conn() {

@@ -284,8 +284,12 @@ impl Bench {
             position,
         };
         let entity = self.person().id;
-        self.book
-            .settle(Item::Answer { entity, answer }, &self.rules, self.now);
+        let item = Item::Answer {
+            entity,
+            answer,
+            read: None,
+        };
+        self.book.settle(item, &self.rules, self.now);
     }
 
     /// Baton writes a value to a system, because the other system says so: at `sent` it is sent, at `stamp` carried out

@@ -242,7 +242,12 @@ fn answer(
         fix: "answer as schemas/command-result.schema.json says".to_owned(),
     })?;
     let (entity, answer) = normalise::answer(&result, rules, position)?;
-    Ok(Some(Item::Answer { entity, answer }))
+    let read = normalise::read_back(&result, rules, position).map(Box::new);
+    Ok(Some(Item::Answer {
+        entity,
+        answer,
+        read,
+    }))
 }
 
 impl Intake {

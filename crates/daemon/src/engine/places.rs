@@ -1,7 +1,7 @@
 //! How far each partition has been settled, as the store has it: what a commit continues from.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -14,9 +14,12 @@ use crate::kafka::Stored;
 /// Positions of all partitions and incarnations.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
-    known: BTreeMap<(String, i32, String), Known>,
+    /// None: it is known that there is a position, and not where this worker would go on from.
+    known: BTreeMap<(String, i32, String), Option<Known>>,
     /// Which incarnation a partition is in.
     current: HashMap<(Arc<str>, i32), String>,
+    /// Partitions that this worker has had before.
+    had: BTreeSet<(String, i32)>,
 }
 
 /// One position.
@@ -48,7 +51,7 @@ impl Places {
         for row in stored {
             let known = Known::from(&row);
             let key = (row.topic, row.partition, row.incarnation);
-            places.known.insert(key, known);
+            places.known.insert(key, Some(known));
         }
         places
     }
@@ -57,15 +60,18 @@ impl Places {
     #[must_use]
     pub fn of(&self, topic: &str, partition: i32) -> Vec<Stored> {
         self.rows(topic, partition)
-            .map(|(incarnation, known)| Stored {
-                incarnation: incarnation.parse().ok().map(Millis),
-                next: known.next,
-                arrival: known.arrival,
+            .filter_map(|(incarnation, known)| {
+                let known = known?;
+                Some(Stored {
+                    incarnation: incarnation.parse().ok().map(Millis),
+                    next: known.next,
+                    arrival: known.arrival,
+                })
             })
             .collect()
     }
 
-    fn rows(&self, topic: &str, partition: i32) -> impl Iterator<Item = (&str, Known)> {
+    fn rows(&self, topic: &str, partition: i32) -> impl Iterator<Item = (&str, Option<Known>)> {
         let from = (topic.to_owned(), partition, String::new());
         self.known
             .range(from..)
@@ -75,18 +81,22 @@ impl Places {
 
     /// Partitions have come to this worker: what others have settled of them is learned.
     ///
-    /// A place that is known already stays as it is. If somebody has moved it since, the next commit finds out, and
-    /// only then is it known what of a batch in hand is settled; see [`Places::refresh`].
+    /// Of a partition that it has had before, every place stays as it is, also that there was none. If somebody has
+    /// moved it since, the next commit finds out, and only then is it known what of a batch in hand is settled; see
+    /// [`Places::refresh`].
     pub fn assigned(&mut self, stored: &[StoredPosition], keys: &[(String, i32)]) {
         for (topic, partition) in keys {
             self.current
                 .retain(|(t, p), _| **t != **topic || p != partition);
+            let first = self.had.insert((topic.clone(), *partition));
             let of_it = stored
                 .iter()
                 .filter(|row| row.topic == *topic && row.partition == *partition);
             for row in of_it {
                 let key = (topic.clone(), *partition, row.incarnation.clone());
-                self.known.entry(key).or_insert_with(|| row.into());
+                self.known
+                    .entry(key)
+                    .or_insert_with(|| first.then(|| row.into()));
             }
         }
     }
@@ -131,7 +141,7 @@ impl Places {
                 Advance {
                     topic: (&*topic).into(),
                     partition,
-                    from: self.known.get(&key).map(|known| known.next),
+                    from: self.known.get(&key).copied().flatten().map(|k| k.next),
                     incarnation: key.2.as_str().into(),
                     next: last.offset + 1,
                     arrival: last.arrival,
@@ -152,7 +162,7 @@ impl Places {
                 next: advance.next,
                 arrival: Some(advance.arrival),
             };
-            self.known.insert(key, known);
+            self.known.insert(key, Some(known));
         }
     }
 
@@ -164,20 +174,22 @@ impl Places {
                 advance.partition,
                 advance.incarnation.to_string(),
             );
-            match advance.from {
-                Some(next) => {
-                    let arrival = None;
-                    self.known.insert(key, Known { next, arrival });
-                }
-                None => drop(self.known.remove(&key)),
-            }
+            let arrival = None;
+            let known = advance.from.map(|next| Known { next, arrival });
+            self.known.insert(key, known);
         }
     }
 
-    /// Takes over what the store has by now, and tells which messages of the batch somebody else has settled since:
-    /// those before a position that has moved on without us.
+    /// Takes over what the store has by now of the batch's partitions, and tells which of its messages somebody else
+    /// has settled since: those before a position that has moved on without us.
+    ///
+    /// Of other partitions nothing is learned: a batch of theirs that waits would pass for one that goes on from there.
     pub fn refresh(&mut self, stored: Vec<StoredPosition>, batch: &mut Vec<Consumed>) {
-        let fresh = Self::new(stored);
+        let of_batch: BTreeSet<(Arc<str>, i32)> = batch
+            .iter()
+            .map(|message| (message.topic.clone(), message.partition))
+            .collect();
+        let mut fresh = Self::new(stored);
         batch.retain(|message| {
             let Some(incarnation) = self
                 .current
@@ -190,14 +202,21 @@ impl Places {
                 message.partition,
                 incarnation.clone(),
             );
-            match (self.known.get(&key), fresh.known.get(&key)) {
-                (before, Some(now)) if before.is_none_or(|b| now.next > b.next) => {
-                    message.offset >= now.next
-                }
+            let next = |places: &BTreeMap<_, Option<Known>>| {
+                let known: Option<Known> = places.get(&key).copied().flatten();
+                known.map(|known| known.next)
+            };
+            match (next(&self.known), next(&fresh.known)) {
+                (before, Some(now)) if before.is_none_or(|b| now > b) => message.offset >= now,
                 _ => true,
             }
         });
-        self.known = fresh.known;
+        let is_of_batch = |(topic, partition, _): &(String, i32, String)| {
+            of_batch.contains(&(Arc::from(topic.as_str()), *partition))
+        };
+        self.known.retain(|place, _| !is_of_batch(place));
+        fresh.known.retain(|place, _| is_of_batch(place));
+        self.known.append(&mut fresh.known);
     }
 }
 

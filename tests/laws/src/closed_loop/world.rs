@@ -11,7 +11,7 @@ use baton_core::{
     name::Name,
     normalise,
     rules::Rules,
-    state::{CommandKind, Lock, LockOn, State},
+    state::{Lock, LockOn, State},
     time::{DAY, Millis},
     value::Value,
     wire::{Command, CommandResult},
@@ -351,12 +351,6 @@ impl World {
                 let result: CommandResult = serde_json::from_slice(&message.payload)
                     .map_err(|e| Box::new(Fault::Unreadable(e.to_string())))?;
                 let position = self.position(system, 1);
-                let asked = self
-                    .sent
-                    .iter()
-                    .rev()
-                    .find(|s| s.command.command_id == result.command_id);
-                let read = asked.is_some_and(|s| s.command.kind == CommandKind::Read);
                 self.line(format!(
                     "{system} answers {} {:?} stamp {:?}: {}",
                     id_end(&result.command_id),
@@ -367,12 +361,14 @@ impl World {
                         .as_ref()
                         .map_or_else(String::new, |r| show(&r.clone().into_iter().collect())),
                 ));
-                if read && let Some(change) = normalise::read_back(&result, &self.rules, position) {
-                    self.settle(Item::Change(change));
-                }
                 let (entity, answer) = normalise::answer(&result, &self.rules, position)
                     .map_err(|e| Box::new(Fault::Unreadable(e.to_string())))?;
-                self.settle(Item::Answer { entity, answer });
+                let read = normalise::read_back(&result, &self.rules, position).map(Box::new);
+                self.settle(Item::Answer {
+                    entity,
+                    answer,
+                    read,
+                });
             }
         }
         Ok(())

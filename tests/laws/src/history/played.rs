@@ -143,8 +143,12 @@ impl Played {
             };
             let position = Position::new(at.plus(500), 9, 0, self.answers);
             let (entity, answer) = normalise::answer(&result, rules, position).expect("ours");
-            self.book
-                .settle(Item::Answer { entity, answer }, rules, at.plus(500));
+            let item = Item::Answer {
+                entity,
+                answer,
+                read: None,
+            };
+            self.book.settle(item, rules, at.plus(500));
             self.as_of = self.as_of.max(at.plus(500));
         }
         panic!("the engine goes on writing although every write was taken");

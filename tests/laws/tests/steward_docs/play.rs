@@ -381,14 +381,14 @@ impl<'a> Stage<'a> {
         self.now = self.now.plus(500);
         self.log += 1;
         let position = Position::new(self.now, 0, 0, self.log);
-        if command.kind == CommandKind::Read
-            && let Some(change) = read_back(&result, self.rules, position)
-        {
-            self.settle(Item::Change(change))?;
-        }
         let (entity, answer) =
             answer(&result, self.rules, position).map_err(|e| format!("{e:?}"))?;
-        self.settle(Item::Answer { entity, answer })
+        let read = read_back(&result, self.rules, position).map(Box::new);
+        self.settle(Item::Answer {
+            entity,
+            answer,
+            read,
+        })
     }
 
     /// Lets time pass: every timer that is due by then goes off at its time.
