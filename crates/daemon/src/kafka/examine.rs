@@ -68,7 +68,7 @@ pub struct NoAnswer {
     pub fault: KafkaFault,
     /// What the client said meanwhile, such as a refused certificate or password: its answer to a question is only that
     /// none came.
-    pub said: Option<String>,
+    pub said: Option<Box<str>>,
 }
 
 /// Remembers the last thing that the client complained of.
@@ -123,7 +123,10 @@ fn list(connection: &Connection) -> Result<Metadata, NoAnswer> {
                 what: "list topics",
                 source,
             },
-            said: said.lock().unwrap_or_else(PoisonError::into_inner).take(),
+            said: {
+                let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+                said.take().map(String::into_boxed_str)
+            },
         }
     })
 }
