@@ -6,7 +6,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
     task::{Context, Poll},
@@ -52,6 +52,8 @@ pub enum Done {
     Acted,
 }
 
+type Watched = (Option<(String, i64)>, Millis);
+
 type Work = Pin<Box<dyn Future<Output = Result<Done, EngineError>> + Send>>;
 
 pub struct Worker {
@@ -70,8 +72,8 @@ pub struct Worker {
     pub hung: Option<u64>,
     /// Before then its relay does not look again.
     pub looks_again: Millis,
-    /// Until when it believes that it has the relay's lease.
-    lease: Arc<AtomicI64>,
+    /// Who had the relay's lease when it looked last, with what beat, and since when that has stood there.
+    watched: Arc<Mutex<Watched>>,
     work: BTreeMap<Role, Work>,
 }
 
@@ -88,7 +90,7 @@ impl Worker {
             had: BTreeMap::new(),
             hung: None,
             looks_again: Millis(0),
-            lease: Arc::new(AtomicI64::new(i64::MIN)),
+            watched: Arc::default(),
             work: BTreeMap::new(),
         }
     }
@@ -191,21 +193,28 @@ impl Worker {
 
     pub fn relay(&mut self, producer: Producer) {
         let owner = format!("worker-{}", self.number);
-        let lease = self.lease.clone();
+        let watched = self.watched.clone();
         self.begin_with(Role::Relay, move |engine| {
-            let (owner, lease, producer) = (owner.clone(), lease.clone(), producer.clone());
+            let (owner, watched, producer) = (owner.clone(), watched.clone(), producer.clone());
             async move {
-                let now = engine.clock.now();
-                if Millis(lease.load(Ordering::Relaxed)).since(now) < LEASE_MS / 2 {
-                    let taken = engine.store.lease("relay", &owner, now, LEASE_MS).await?;
-                    let until = if taken {
-                        now.plus(LEASE_MS).0
-                    } else {
-                        i64::MIN
-                    };
-                    lease.store(until, Ordering::Relaxed);
-                }
-                if lease.load(Ordering::Relaxed) <= now.0 {
+                let seen = engine.store.lease("relay").await?;
+                let free = {
+                    // Silence is measured by a clock that never jumps.
+                    let now = producer.log.topics().now;
+                    let beat = seen.as_ref().map(|lease| (lease.owner.clone(), lease.beat));
+                    let mut watched = watched.lock().unwrap_or_else(PoisonError::into_inner);
+                    if watched.0 != beat {
+                        *watched = (beat, now);
+                    }
+                    let mine = seen.as_ref().is_none_or(|lease| lease.owner == owner);
+                    mine || now.since(watched.1) >= LEASE_MS
+                };
+                if !free
+                    || !engine
+                        .store
+                        .take_lease("relay", &owner, seen.as_ref())
+                        .await?
+                {
                     return Ok(Done::Relayed(0));
                 }
                 engine.relay(&producer).await.map(Done::Relayed)
