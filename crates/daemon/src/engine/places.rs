@@ -286,6 +286,45 @@ mod tests {
         assert_eq!(places.advances(&[message(0, 9, 70)])[0].from, Some(4));
     }
 
+    /// Found by the simulation: the first batch of a partition waited, another worker settled it, and when the partition
+    /// came back it was settled a second time.
+    #[test]
+    fn a_first_batch_that_waited_is_not_taken_for_one_that_goes_on() {
+        let mut places = Places::default();
+        let keys = [("t".to_owned(), 0)];
+        places.assigned(&[], &keys);
+        let mut waits = vec![message(0, 0, 50), message(0, 1, 51)];
+        places.assigned(&[stored("50", 2)], &keys);
+        let advances = places.advances(&waits);
+        assert_eq!(advances[0].from, None, "the store is at 2 and refuses it");
+        places.refresh(vec![stored("50", 2)], &mut waits);
+        assert!(waits.is_empty());
+    }
+
+    /// Found by the simulation: a batch that waited passed for one that goes on where another worker had come to, and was
+    /// settled a second time.
+    #[test]
+    fn a_conflict_of_one_batch_says_nothing_of_another_that_waits() {
+        let of = |partition, next| StoredPosition {
+            partition,
+            ..stored("50", next)
+        };
+        let mut places = Places::new(vec![of(0, 3), of(1, 5)]);
+        let (mut first, mut waits) = (vec![message(0, 3, 60)], vec![message(1, 5, 60)]);
+        let _ = places.advances(&first);
+        let _ = places.advances(&waits);
+        places.refresh(vec![of(0, 4), of(1, 9)], &mut first);
+        assert!(first.is_empty());
+        let advances = places.advances(&waits);
+        assert_eq!(
+            advances[0].from,
+            Some(5),
+            "the store is at 9 and refuses it"
+        );
+        places.refresh(vec![of(0, 4), of(1, 9)], &mut waits);
+        assert!(waits.is_empty());
+    }
+
     #[test]
     fn what_another_worker_has_settled_since_is_left_out() {
         let mut places = Places::new(vec![stored("50", 3)]);

@@ -15,6 +15,7 @@ use baton_core::{
 use baton_sandbox::{Habits, Recase};
 
 use super::{
+    rest::Rest,
     rules::{MAP, TITLE_LENGTH},
     scenario::Scenario,
     truth::{SYSTEMS, Truth, canonical, truth},
@@ -163,32 +164,42 @@ pub fn judge(world: &World, scenario: &Scenario) -> Vec<Fault> {
     let Some(person) = world.person() else {
         return vec![Fault::World("nobody")];
     };
-    let truth = truth(world, scenario);
+    let rest = Rest::of(world, person);
+    let mut faults = compare(&rest, scenario);
+    faults.extend(by_the_truth(&rest, scenario));
+    faults
+}
+
+/// What the systems hold against golden, and against what Baton believes that they hold.
+#[must_use]
+pub fn compare(rest: &Rest<'_>, scenario: &Scenario) -> Vec<Fault> {
     let mut faults = Vec::new();
-    for system in SYSTEMS {
-        let Some(record) = world.record_of(system) else {
-            continue;
-        };
-        both_sides(world, scenario, person, &record, &mut faults);
-        no_echo_claims(world, person, &record, &truth, &mut faults);
-        no_ping_pong(world, scenario, &record, &truth, &mut faults);
+    for record in rest.records.values() {
+        both_sides(rest, scenario, record, &mut faults);
+    }
+    faults
+}
+
+/// Golden, what claims and what was written, against what truly happened.
+#[must_use]
+pub fn by_the_truth(rest: &Rest<'_>, scenario: &Scenario) -> Vec<Fault> {
+    let truth = truth(rest, scenario);
+    let mut faults = Vec::new();
+    for record in rest.records.values() {
+        no_echo_claims(rest, record, &truth, &mut faults);
+        no_ping_pong(rest, scenario, record, &truth, &mut faults);
     }
     let gaps = SYSTEMS
         .iter()
         .any(|s| scenario.habits(s).delivery.gap_per_mille > 0);
     if !gaps {
-        by_the_truth(world, person, &truth, &mut faults);
+        golden_by_the_truth(rest, &truth, &mut faults);
     }
     faults
 }
 
-fn both_sides(
-    world: &World,
-    scenario: &Scenario,
-    person: &State,
-    record: &RecordKey,
-    faults: &mut Vec<Fault>,
-) {
+fn both_sides(world: &Rest<'_>, scenario: &Scenario, record: &RecordKey, faults: &mut Vec<Fault>) {
+    let person = world.person;
     let system = record.system.as_str();
     let Some(sandbox) = world
         .systems
@@ -198,7 +209,7 @@ fn both_sides(
         return;
     };
     let habits = scenario.habits(system);
-    let reasons: BTreeMap<Name, WhyNot> = out_of_sync(person, &world.rules, world.now)
+    let reasons: BTreeMap<Name, WhyNot> = out_of_sync(person, world.rules, world.now)
         .into_iter()
         .filter(|(of, ..)| of == record)
         .map(|(_, field, why)| (field, why))
@@ -237,7 +248,7 @@ fn both_sides(
                 Some(_) => {}
             }
         }
-        let seen = track(person, record, *field, &world.rules);
+        let seen = track(person, record, *field, world.rules);
         let believed = seen.believed().cloned().unwrap_or_default();
         if believed != holds
             && world
@@ -347,12 +358,12 @@ fn recased(text: &str, how: Recase) -> String {
     }
 }
 
-fn by_the_truth(world: &World, person: &State, truth: &Truth, faults: &mut Vec<Fault>) {
+fn golden_by_the_truth(world: &Rest<'_>, truth: &Truth, faults: &mut Vec<Fault>) {
     for field in world.rules.person.fields.keys() {
         if truth.unknowable.contains(field) {
             continue;
         }
-        let engine = person.golden_value(*field).clone();
+        let engine = world.person.golden_value(*field).clone();
         let answer = truth.golden.get(field);
         let should = answer.map(|a| a.value.clone()).unwrap_or_default();
         if engine != should {
@@ -367,15 +378,9 @@ fn by_the_truth(world: &World, person: &State, truth: &Truth, faults: &mut Vec<F
     }
 }
 
-fn no_echo_claims(
-    world: &World,
-    person: &State,
-    record: &RecordKey,
-    truth: &Truth,
-    faults: &mut Vec<Fault>,
-) {
+fn no_echo_claims(world: &Rest<'_>, record: &RecordKey, truth: &Truth, faults: &mut Vec<Fault>) {
     for field in world.rules.person.fields.keys() {
-        for seat in track(person, record, *field, &world.rules).seats {
+        for seat in track(world.person, record, *field, world.rules).seats {
             let claim = seat.role == Role::Turn && !seat.value.is_blank();
             let value = seat.value.clone();
             if claim
@@ -395,7 +400,7 @@ fn no_echo_claims(
 
 /// L5: values written one after the other, against what happened to the field.
 fn no_ping_pong(
-    world: &World,
+    world: &Rest<'_>,
     scenario: &Scenario,
     record: &RecordKey,
     truth: &Truth,
@@ -407,7 +412,7 @@ fn no_ping_pong(
     let by_time = world.stages.len() + world.steward.len() + 2;
     for field in world.rules.person.fields.keys() {
         let mut written: Vec<&Value> = Vec::new();
-        for sent in &world.sent {
+        for sent in world.sent {
             let here =
                 sent.command.system == record.system && sent.command.kind == CommandKind::Update;
             if here

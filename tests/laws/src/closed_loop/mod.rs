@@ -7,15 +7,17 @@
 
 mod acts;
 mod judge;
+mod rest;
 mod rules;
 mod scenario;
 mod truth;
 mod world;
 
-pub use acts::{Act, Deed};
-pub use judge::{Fault, judge};
+pub use acts::{Act, Deed, show};
+pub use judge::{Fault, by_the_truth, compare, judge};
+pub use rest::Rest;
 pub use rules::{ADDRESS, CRM, MAP, RuleSet, Style};
-pub use scenario::Scenario;
+pub use scenario::{START, Scenario};
 pub use world::{Line, Sent, World};
 
 /// Plays one history and judges it.

@@ -40,8 +40,39 @@ impl Scenario {
         Dice {
             rng: ChaCha8Rng::seed_from_u64(seed),
             number: 100,
+            email: Self::email(0),
         }
         .scenario(seed)
+    }
+
+    /// The same with what happens to several people, by turns or at once: rules and habits are shared, addresses are
+    /// not.
+    #[must_use]
+    pub fn with_people(seed: u64, people: usize) -> (Self, Vec<Vec<Act>>) {
+        let scenario = Self::of_seed(seed);
+        let events = [scenario.crm.events, scenario.map.events];
+        let deltas = events.contains(&Events::Delta);
+        let others = (1..people).map(|number| {
+            let mut dice = Dice {
+                rng: ChaCha8Rng::seed_from_u64(seed ^ ((number as u64) << 40)),
+                number: 100,
+                email: Self::email(number),
+            };
+            dice.acts(&scenario.rules, deltas)
+        });
+        let acts = std::iter::once(scenario.acts.clone())
+            .chain(others)
+            .collect();
+        (scenario, acts)
+    }
+
+    /// The e-mail address of one of the people.
+    #[must_use]
+    pub fn email(number: usize) -> String {
+        match number {
+            0 => "ada@example.com".to_owned(),
+            more => format!("person{more}@example.com"),
+        }
     }
 
     /// A salesperson edits an address in the CRM; `gap` milliseconds later a marketing list updates it in the MAP.
@@ -51,6 +82,7 @@ impl Scenario {
         let mut dice = Dice {
             rng: ChaCha8Rng::seed_from_u64(seed),
             number: 100,
+            email: Self::email(0),
         };
         let mut rules = dice.rules();
         rules.address = Strategy::Latest;
@@ -181,6 +213,7 @@ struct Dice {
     rng: ChaCha8Rng,
     /// Makes every text that somebody enters one of a kind.
     number: u32,
+    email: String,
 }
 
 impl Dice {
@@ -433,7 +466,7 @@ impl Dice {
     }
 
     fn create(&mut self, system: &'static str) -> Deed {
-        let mut fields = Fields::from([("email".into(), json!("ada@example.com"))]);
+        let mut fields = Fields::from([("email".into(), json!(self.email))]);
         // Systems that send what changed would leave the group partial, which a test of its own is about.
         for member in ADDRESS {
             fields.insert(member.into(), self.text("Old").into());

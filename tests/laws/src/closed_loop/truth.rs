@@ -18,9 +18,9 @@ use baton_sandbox::{By, Events, JournalEntry, System, What};
 use serde_json::Value as Json;
 
 use super::{
+    rest::Rest,
     rules::{CRM, MAP},
     scenario::Scenario,
-    world::World,
 };
 
 /// The golden record by an independent reading of the truth, and the fields of which the vendors' words cannot tell
@@ -36,7 +36,12 @@ pub struct Truth {
 
 /// Canonical value of a vendor's value.
 #[must_use]
-pub fn canonical(world: &World, system: &str, vendor: &str, value: &Json) -> Option<(Name, Value)> {
+pub fn canonical(
+    world: &Rest<'_>,
+    system: &str,
+    vendor: &str,
+    value: &Json,
+) -> Option<(Name, Value)> {
     let name = Name::new(system);
     let of = world.rules.systems.get(&name)?;
     let mapped: &MappedField = of.objects.get(&Object::Contact)?.fields.get(vendor)?;
@@ -48,12 +53,12 @@ pub fn canonical(world: &World, system: &str, vendor: &str, value: &Json) -> Opt
 }
 
 #[must_use]
-pub fn truth(world: &World, scenario: &Scenario) -> Truth {
+pub fn truth(world: &Rest<'_>, scenario: &Scenario) -> Truth {
     let mut told = Telling::default();
-    for (name, system) in &world.systems {
+    for (name, system) in world.systems {
         told.read(world, scenario, name, system);
     }
-    let mut case = Case::new(&world.rules, Kind::Person, told.facts, world.now);
+    let mut case = Case::new(world.rules, Kind::Person, told.facts, world.now);
     case.stages = world
         .stages
         .iter()
@@ -63,7 +68,7 @@ pub fn truth(world: &World, scenario: &Scenario) -> Truth {
             stage: *stage,
         })
         .collect();
-    for (at, act) in &world.steward {
+    for (at, act) in world.steward {
         match act {
             StewardAct::Rule { field, value, .. } => {
                 case.choices.push(StewardChoice {
@@ -114,12 +119,12 @@ struct Telling {
 }
 
 impl Telling {
-    fn read(&mut self, world: &World, scenario: &Scenario, name: &str, system: &System) {
+    fn read(&mut self, world: &Rest<'_>, scenario: &Scenario, name: &str, system: &System) {
         let habits = scenario.habits(name);
         let mut standing: BTreeMap<(String, Name), &JournalEntry> = BTreeMap::new();
         let mut act = 0_u64;
         let mut before: Option<&JournalEntry> = None;
-        for entry in system.journal() {
+        for entry in system.journal().iter().filter(|e| world.is_of(name, &e.id)) {
             // One act's entries share their instant and their author.
             if before.is_none_or(|b| b.at != entry.at || b.by != entry.by) {
                 act = entry.number + 1;
@@ -225,7 +230,7 @@ impl Telling {
     /// apart where the vendor does not say.
     fn coincidence(
         &mut self,
-        world: &World,
+        world: &Rest<'_>,
         system: &str,
         entry: &JournalEntry,
         field: Name,
@@ -249,13 +254,13 @@ impl Telling {
 
     /// Within one second and without sequence, whole records do not tell whose act changed what, and three or more
     /// values do not tell their order.
-    fn murk(&mut self, world: &World, scenario: &Scenario, name: &str, system: &System) {
+    fn murk(&mut self, world: &Rest<'_>, scenario: &Scenario, name: &str, system: &System) {
         let habits = scenario.habits(name);
         if habits.sequences {
             return;
         }
         let mut moments: BTreeMap<(String, Millis), Vec<&JournalEntry>> = BTreeMap::new();
-        for entry in system.journal() {
+        for entry in system.journal().iter().filter(|e| world.is_of(name, &e.id)) {
             moments
                 .entry((entry.id.clone(), entry.at.floor(world.rules.timing.quantum)))
                 .or_default()
@@ -282,7 +287,8 @@ impl Telling {
                     let What::Value { field: vendor, .. } = &e.what else {
                         return false;
                     };
-                    vendor == field.as_str() && e.at > last && e.at <= last.plus(20 * SECOND)
+                    let theirs = vendor == field.as_str() && world.is_of(name, &e.id);
+                    theirs && e.at > last && e.at <= last.plus(20 * SECOND)
                 })
             };
             let mixed = values
