@@ -144,7 +144,7 @@ impl Outside {
                 let outgoing = of_source(topic, &message.key, message.payload);
                 self.lines.push(format!(
                     "  {topic}: {}",
-                    String::from_utf8_lossy(&outgoing.payload.as_deref().unwrap_or_default())
+                    String::from_utf8_lossy(outgoing.payload.as_deref().unwrap_or_default())
                 ));
                 let times = 1 + u64::from(chance.dice().goes_wrong(Mishap::SourceTwice));
                 for _ in 0..times {

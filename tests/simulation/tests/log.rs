@@ -24,6 +24,7 @@ const PARTITIONS: usize = 2;
 const NOON: Millis = Millis(1_790_000_000_000);
 
 /// A log to ask.
+#[expect(clippy::large_enum_variant, reason = "one for each test")]
 enum Ground {
     Simulated(Producer),
     Embedded {
