@@ -13,8 +13,8 @@ use tokio::task::JoinHandle;
 
 use super::{
     Consumed, Engine, EngineError, Report, Work,
+    docket::{Decided, Docket, Moves, Stem, stem},
     flood::Flood,
-    pipeline::{Decided, Docket, Moves, Stem, stem},
 };
 use crate::{
     faults::{Step, reached},

@@ -3,6 +3,7 @@
 mod acts;
 mod ahead;
 mod decode;
+mod docket;
 mod drive;
 mod erase;
 mod flood;
