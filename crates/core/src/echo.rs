@@ -485,6 +485,27 @@ impl<'a> Echoes<'a> {
         event.time.floor(quantum) < intent.sent.floor(quantum)
     }
 
+    /// What was meant by a write that changed nothing, because the target makes of it what stood there already.
+    pub(crate) fn unchanged(
+        &self,
+        seat: &Seat<'_>,
+        event: &Event,
+        run: usize,
+        explained: &mut Explained,
+    ) -> Option<&'a Value> {
+        self.intents(event).find_map(|intent| {
+            let written = intent.fields.get(&self.field)?;
+            // That a reading of the same version showed it is not enough: others may have entered it before the write.
+            let likely = written.answered.as_ref() == Some(seat.value)
+                || is_variant(&written.value, seat.value);
+            let shows = likely
+                && intent.end == IntentEnd::Done
+                && self.echo_of(intent, seat, event) == Some(Kind::Rendering)
+                && explained.takes(intent.number, Kind::Rendering, run);
+            shows.then_some(&written.value)
+        })
+    }
+
     pub(crate) fn role(
         &self,
         seat: &Seat<'_>,

@@ -344,6 +344,10 @@ pub(crate) fn assign_roles<'a>(
             }
         } else if let (Some(echoes), Some(event), false) = (echoes, seat.event, seat.sealed) {
             (role, shown) = echoes.role(seat, event, role, run, &mut explained);
+            // What was written just so is no rendering.
+            if role == Role::Same && meant != Some(seat.value) {
+                shown = echoes.unchanged(seat, event, run, &mut explained);
+            }
         }
         if role == Role::Waiting {
             seats[at].role = role;
@@ -356,6 +360,7 @@ pub(crate) fn assign_roles<'a>(
         before = Some(seat.value);
         match role {
             Role::Own if seat.meant.is_some() || differs => meant = seat.meant,
+            Role::Same if shown.is_some() => meant = shown,
             Role::Same | Role::Own => seat.meant = meant,
             _ => meant = None,
         }

@@ -177,3 +177,46 @@ fn a_command_that_is_decided_anew_after_the_store_was_put_back_is_another_comman
         "the target may have been told something else since"
     );
 }
+
+#[test]
+fn a_value_that_the_target_cuts_to_what_stood_there_is_not_written_for_ever() {
+    for stamp in [None, Some(5_000)] {
+        let mut bench = Bench::new();
+        // Somebody typed the short form; then the salesperson's longer one wins.
+        bench.hears(3_500, delta(MAP, 3_000, &[("title", "111 Early hous")]));
+        bench.hears(
+            4_900,
+            delta(CRM, 4_900, &[("title", "111 Early house")]).by_somebody(),
+        );
+        let write = bench.update(MAP);
+        bench.answers(5_300, &write, stamp);
+        // The target cuts it, so that nothing has changed, and says so.
+        bench.hears(6_500, whole(MAP, 5_000, &[("title", "111 Early hous")]));
+        assert!(bench.commands().is_empty(), "{stamp:?}");
+        assert_eq!(bench.golden("title"), "111 Early house");
+        // What was typed first stays somebody's claim.
+        assert_eq!(bench.claims(MAP, "title"), ["111 Early hous"]);
+    }
+}
+
+#[test]
+fn whoever_enters_again_what_was_cut_is_heard() {
+    let mut bench = Bench::new();
+    bench.hears(3_500, delta(MAP, 3_000, &[("title", "111 Early hous")]));
+    bench.hears(
+        4_900,
+        delta(CRM, 4_900, &[("title", "111 Early house")]).by_somebody(),
+    );
+    let write = bench.update(MAP);
+    bench.answers(5_300, &write, None);
+    bench.hears(6_500, whole(MAP, 5_000, &[("title", "111 Early hous")]));
+    bench.hears(
+        9_500,
+        delta(MAP, 9_000, &[("title", "Chief")]).by_somebody(),
+    );
+    bench.hears(
+        12_500,
+        delta(MAP, 12_000, &[("title", "111 Early hous")]).by_somebody(),
+    );
+    assert_eq!(bench.golden("title"), "111 Early hous");
+}
