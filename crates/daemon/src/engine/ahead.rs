@@ -154,6 +154,7 @@ impl Engine {
     ) -> Result<(Prepared, Plan), EngineError> {
         let active = self.active();
         batch.sort_by_cached_key(|message| active.topics.position(message));
+        work.places.leave_out(batch);
         let intakes = self.decode(batch, &active);
         reached(Step::Decoded);
         let Stem {

@@ -75,6 +75,10 @@ impl Engine {
         let active = self.active();
         for _ in 0..ATTEMPTS {
             batch.sort_by_cached_key(|message| active.topics.position(message));
+            work.places.leave_out(batch);
+            if batch.is_empty() {
+                return Ok(Report::default());
+            }
             let intakes = self.decode(batch, &active);
             reached(Step::Decoded);
             let stem = stem(&work, &active, batch, intakes);
@@ -93,9 +97,6 @@ impl Engine {
                     batch.extend(stem.refused);
                     self.recover(&mut work, batch, error).await?;
                 }
-            }
-            if batch.is_empty() {
-                return Ok(Report::default());
             }
         }
         Err(EngineError::Contended { attempts: ATTEMPTS })

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Range,
     sync::Arc,
 };
 
@@ -20,6 +21,8 @@ pub struct Places {
     current: HashMap<(Arc<str>, i32), String>,
     /// Partitions that this worker has had before.
     had: BTreeSet<(String, i32)>,
+    /// What others have settled before this worker could, and which it may still have in hand.
+    overtaken: BTreeMap<(String, i32, String), Range<i64>>,
 }
 
 /// One position.
@@ -94,6 +97,7 @@ impl Places {
                 .filter(|row| row.topic == *topic && row.partition == *partition);
             for row in of_it {
                 let key = (topic.clone(), *partition, row.incarnation.clone());
+                self.wound_back(&key, row.next);
                 self.known
                     .entry(key)
                     .or_insert_with(|| first.then(|| row.into()));
@@ -119,6 +123,27 @@ impl Places {
             .unwrap_or_default();
         self.current.insert(key, newest.clone());
         newest
+    }
+
+    /// Takes out of a batch what others have settled while it waited: what [`Places::refresh`] found of another batch.
+    /// The batch is in the order of offsets within each partition.
+    pub fn leave_out(&mut self, batch: &mut Vec<Consumed>) {
+        if self.overtaken.is_empty() {
+            return;
+        }
+        batch.retain(|message| {
+            let incarnation = self.incarnation(message);
+            let key = (message.topic.to_string(), message.partition, incarnation);
+            let overtaken = self.overtaken.get(&key);
+            !overtaken.is_some_and(|range| range.contains(&message.offset))
+        });
+    }
+
+    /// The store is at `next`: what comes after it is settled anew, whoever had settled it.
+    fn wound_back(&mut self, key: &(String, i32, String), next: i64) {
+        if self.overtaken.get(key).is_some_and(|o| next < o.end) {
+            self.overtaken.remove(key);
+        }
     }
 
     /// What a batch moves forward: per partition, from the stored position to behind its last message. The batch
@@ -181,7 +206,8 @@ impl Places {
     }
 
     /// Takes over what the store has by now of the batch's partitions, and tells which of its messages somebody else
-    /// has settled since: those before a position that has moved on without us.
+    /// has settled since: those before a position that has moved on without us. What of them is in batches that wait is
+    /// left out when their turn comes; see [`Places::leave_out`].
     ///
     /// Of other partitions nothing is learned: a batch of theirs that waits would pass for one that goes on from there.
     pub fn refresh(&mut self, stored: Vec<StoredPosition>, batch: &mut Vec<Consumed>) {
@@ -190,27 +216,25 @@ impl Places {
             .map(|message| (message.topic.clone(), message.partition))
             .collect();
         let mut fresh = Self::new(stored);
-        batch.retain(|message| {
-            let Some(incarnation) = self
-                .current
-                .get(&(message.topic.clone(), message.partition))
-            else {
-                return true;
+        for (topic, partition) in &of_batch {
+            let Some(incarnation) = self.current.get(&(topic.clone(), *partition)) else {
+                continue;
             };
-            let key = (
-                message.topic.to_string(),
-                message.partition,
-                incarnation.clone(),
-            );
+            let key = (topic.to_string(), *partition, incarnation.clone());
             let next = |places: &BTreeMap<_, Option<Known>>| {
                 let known: Option<Known> = places.get(&key).copied().flatten();
                 known.map(|known| known.next)
             };
-            match (next(&self.known), next(&fresh.known)) {
-                (before, Some(now)) if before.is_none_or(|b| now > b) => message.offset >= now,
-                _ => true,
+            let (before, now) = (next(&self.known), next(&fresh.known));
+            let Some(now) = now else { continue };
+            self.wound_back(&key, now);
+            let from = before.unwrap_or(0);
+            if from < now {
+                let overtaken = self.overtaken.entry(key).or_insert(from..now);
+                *overtaken = overtaken.start.min(from)..now;
             }
-        });
+        }
+        self.leave_out(batch);
         let is_of_batch = |(topic, partition, _): &(String, i32, String)| {
             of_batch.contains(&(Arc::from(topic.as_str()), *partition))
         };
@@ -323,6 +347,33 @@ mod tests {
         );
         places.refresh(vec![of(0, 4), of(1, 9)], &mut waits);
         assert!(waits.is_empty());
+    }
+
+    /// Found by the simulation: a conflict of one batch taught where others had come to, and the next batch of the same
+    /// partition, which reached from before there to behind it, was settled and counted a second time.
+    #[test]
+    fn what_others_have_settled_is_left_out_of_all_batches_that_wait() {
+        let mut places = Places::new(vec![stored("50", 8)]);
+        let mut first = vec![message(0, 8, 60), message(0, 9, 61), message(0, 10, 62)];
+        let mut waits = vec![message(0, 11, 63), message(0, 12, 64)];
+        let _ = places.advances(&first);
+        places.refresh(vec![stored("50", 12)], &mut first);
+        assert!(first.is_empty());
+        places.leave_out(&mut waits);
+        assert_eq!(waits.iter().map(|m| m.offset).collect::<Vec<_>>(), [12]);
+
+        // An operator has wound it back: whatever is read from there is settled.
+        places.assigned(&[stored("50", 10)], &[("t".to_owned(), 0)]);
+        let mut again = vec![message(0, 10, 62), message(0, 11, 63)];
+        places.leave_out(&mut again);
+        assert_eq!(again.len(), 2);
+        // So is what a topic that was made anew has at these offsets.
+        places.refresh(vec![stored("50", 13)], &mut again);
+        let mut anew: Vec<Consumed> = (0..13)
+            .map(|offset| message(0, offset, 90 + offset))
+            .collect();
+        places.leave_out(&mut anew);
+        assert_eq!(anew.len(), 13);
     }
 
     #[test]
