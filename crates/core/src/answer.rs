@@ -36,21 +36,20 @@ pub(crate) fn answer_in(
     if created && !answer_create(state, answer, at, effects) {
         return Outcome::Applied;
     }
+    let all = created.then(|| rules.entity(state.id.kind).fields.keys().copied());
     let of_command = |d: &crate::state::Delivery| {
         d.outstanding
             .as_ref()
             .is_some_and(|o| o.command == answer.command)
             || d.intents.iter().any(|i| i.command == answer.command)
     };
-    let Some(record) = state
-        .deliveries
-        .iter()
-        .find(|(_, d)| of_command(d))
-        .map(|(record, _)| record.clone())
-    else {
+    let Some((record, delivery)) = state.deliveries.iter_mut().find(|(_, d)| of_command(d)) else {
         // An answer to a command of long ago, or told twice.
         return Outcome::Duplicate;
     };
+    // What golden came to while the create was under way is still to be written, also where the create said nothing.
+    delivery.pending.extend(all.into_iter().flatten());
+    let record = record.clone();
     answer_record(state, &record, answer, rules, at, touched, effects)
 }
 
