@@ -169,16 +169,17 @@ impl Chance {
     }
 }
 
-/// Lets others go first.
+/// Lets others go first. Whoever schedules asks again; a runtime has to be told to.
 pub fn turn() -> impl Future<Output = ()> + Send {
     struct Turn(bool);
     impl Future for Turn {
         type Output = ();
 
-        fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
             if std::mem::replace(&mut self.0, true) {
                 Poll::Ready(())
             } else {
+                cx.waker().wake_by_ref();
                 Poll::Pending
             }
         }

@@ -46,6 +46,7 @@ impl Topics {
         for (name, value) in &message.headers {
             headers.push(name, value);
         }
+        let born = messages.first().map_or(at, |first| first.arrival);
         // Simulated logs hold a few hundred messages.
         let place = (partition as i32, messages.len() as i64);
         messages.push(Consumed {
@@ -53,6 +54,7 @@ impl Topics {
             partition: place.0,
             offset: place.1,
             arrival: at,
+            born: Some(born),
             key: message.key.clone(),
             payload: message.payload.clone(),
             headers,

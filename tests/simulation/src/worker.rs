@@ -14,13 +14,14 @@ use std::{
 
 use baton::{
     clock::Clock,
-    engine::{Active, Consumed, Engine, EngineError, Report},
+    engine::{Active, Ahead, Consumed, Engine, EngineError, Report},
     kafka::Stored,
     retry::Passing,
     telemetry::Metrics,
 };
 use baton_core::time::Millis;
 use baton_store::Store;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::{
     chance::turn,
@@ -37,6 +38,8 @@ pub enum Role {
     Start,
     Assign,
     Settle,
+    /// A commit that is under way while the next batch is being settled.
+    Commit,
     Timers,
     Relay,
     Steward,
@@ -46,7 +49,8 @@ pub enum Role {
 pub enum Done {
     Started(Arc<Engine>),
     Assigned(BTreeMap<Place, Vec<Stored>>),
-    Settled(Report),
+    /// What became of a batch, and the one whose commit is under way.
+    Settled(Report, Option<Ahead>),
     Fired,
     Relayed(usize),
     Acted,
@@ -64,6 +68,8 @@ pub struct Worker {
     pub engine: Option<Arc<Engine>>,
     /// Its partitions, and the next offset that it fetches of each.
     pub seats: BTreeMap<Place, i64>,
+    /// The batch whose commit is under way.
+    pub behind: Option<Ahead>,
     /// Batches that wait for the engine.
     pub queue: VecDeque<Vec<Consumed>>,
     /// What it was given of each partition so far: the next offset.
@@ -75,12 +81,20 @@ pub struct Worker {
     /// Who had the relay's lease when it looked last, with what beat, and since when that has stood there.
     watched: Arc<Mutex<Watched>>,
     work: BTreeMap<Role, Work>,
+    /// Where commits go on; they end with the worker.
+    commits: Runtime,
 }
 
 impl Worker {
+    /// # Panics
+    /// If the system has no room for a runtime, which needs no thread.
     #[must_use]
     pub fn new(number: usize, skew: i64) -> Self {
+        // One task gets on each time, as far as it can.
+        let commits = Builder::new_current_thread().event_interval(1).build();
         Self {
+            commits: commits.expect("a runtime without threads and timers"),
+            behind: None,
             number,
             clock: Arc::default(),
             skew,
@@ -127,7 +141,9 @@ impl Worker {
 
     /// What it is doing.
     pub fn roles(&self) -> impl Iterator<Item = Role> {
-        self.work.keys().copied()
+        let commits = self.commits.metrics().num_alive_tasks() > 0;
+        let commit = commits.then_some(Role::Commit);
+        self.work.keys().copied().chain(commit)
     }
 
     #[must_use]
@@ -168,16 +184,22 @@ impl Worker {
         });
     }
 
-    /// Settles the next batch, with its engine.
+    /// Settles the next batch ahead of the commit under way; without one, waits for that.
     pub fn settle(&mut self, engine: Option<Arc<Engine>>) {
-        let (Some(engine), Some(batch)) = (engine, self.queue.pop_front()) else {
+        let Some(engine) = engine else {
             return;
         };
+        let mut batch = self.queue.pop_front().unwrap_or_default();
+        let mut behind = self.behind.take();
         self.begin(Role::Settle, async move {
-            let mut batch = batch;
             loop {
-                match engine.process(&mut batch).await {
-                    Ok(report) => return Ok(Done::Settled(report)),
+                let settled = if batch.is_empty() {
+                    engine.finish(&mut behind).await
+                } else {
+                    engine.process_ahead(&mut batch, &mut behind).await
+                };
+                match settled {
+                    Ok(report) => return Ok(Done::Settled(report, behind)),
                     Err(error) => passing(error)?,
                 }
                 turn().await;
@@ -263,6 +285,11 @@ impl Worker {
 
     /// Lets it get on to the next boundary.
     pub fn go_on(&mut self, role: Role) -> Option<Result<Done, EngineError>> {
+        if role == Role::Commit {
+            self.commits.block_on(tokio::task::yield_now());
+            return None;
+        }
+        let _commits_begin_here = self.commits.enter();
         let work = self.work.get_mut(&role)?;
         let waker = futures::task::noop_waker();
         match work.as_mut().poll(&mut Context::from_waker(&waker)) {

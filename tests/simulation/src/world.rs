@@ -262,7 +262,7 @@ impl<'p> World<'p> {
                 continue;
             }
             let idle = |role| !worker.is_at(role);
-            if idle(Role::Settle) && !worker.queue.is_empty() {
+            if idle(Role::Settle) && (worker.behind.is_some() || !worker.queue.is_empty()) {
                 steps.push((30, Step::Begin(number, Role::Settle)));
             }
             if idle(Role::Assign) && worker.queue.len() < WAITING && self.has_news(worker) {
@@ -428,8 +428,8 @@ impl<'p> World<'p> {
                     worker.steward(errand);
                 }
             }
-            // Partitions come with a rebalance.
-            Role::Assign => {}
+            // Partitions come with a rebalance, and commits with a batch.
+            Role::Assign | Role::Commit => {}
         }
     }
 
@@ -461,7 +461,8 @@ impl<'p> World<'p> {
                 let seats = places(&self.workers[number].seats);
                 self.note(|| format!("  worker {number} goes on at {seats}"));
             }
-            Done::Settled(report) => {
+            Done::Settled(report, behind) => {
+                self.workers[number].behind = behind;
                 if !report.stopped.is_empty() {
                     return Err(Stuck::Stopped);
                 }

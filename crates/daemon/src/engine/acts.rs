@@ -117,6 +117,7 @@ fn message(letter: &DeadLetter) -> Consumed {
         partition: letter.partition,
         offset: letter.offset,
         arrival: letter.at,
+        born: None,
         key: letter.key.clone(),
         payload: Some(letter.payload.clone()),
         headers,

@@ -12,6 +12,9 @@ pub struct Consumed {
     pub offset: i64,
     /// The log record's own timestamp.
     pub arrival: Millis,
+    /// The arrival of the message at offset 0 of the partition that this was read from, if the log still had it: a topic
+    /// that was deleted and made anew has another one. What was read before stays what it was read from.
+    pub born: Option<Millis>,
     pub key: Option<Vec<u8>>,
     /// None: a tombstone.
     pub payload: Option<Vec<u8>>,

@@ -105,13 +105,16 @@ impl Places {
         }
     }
 
-    /// What the store knows of the incarnation that `message` belongs to.
+    /// The incarnation that `message` belongs to: where the log could not tell, the newest that the store knows.
     fn incarnation(&mut self, message: &Consumed) -> String {
         let key = (message.topic.clone(), message.partition);
         if message.offset == 0 {
             let incarnation = name(message.arrival);
             self.current.insert(key, incarnation.clone());
             return incarnation;
+        }
+        if let Some(born) = message.born {
+            return name(born);
         }
         if let Some(known) = self.current.get(&key) {
             return known.clone();
@@ -153,7 +156,9 @@ impl Places {
         for message in batch {
             let key = (message.topic.clone(), message.partition);
             match ends.get_mut(&key) {
-                Some((_, last)) if message.offset > 0 => *last = message,
+                Some((_, last)) if message.offset > 0 && message.born == last.born => {
+                    *last = message;
+                }
                 _ => {
                     let incarnation = self.incarnation(message);
                     ends.insert(key, (incarnation, message));
@@ -211,32 +216,30 @@ impl Places {
     ///
     /// Of other partitions nothing is learned: a batch of theirs that waits would pass for one that goes on from there.
     pub fn refresh(&mut self, stored: Vec<StoredPosition>, batch: &mut Vec<Consumed>) {
-        let of_batch: BTreeSet<(Arc<str>, i32)> = batch
+        let of_batch: BTreeSet<(String, i32, String)> = batch
             .iter()
-            .map(|message| (message.topic.clone(), message.partition))
+            .map(|m| (m.topic.to_string(), m.partition, self.incarnation(m)))
             .collect();
         let mut fresh = Self::new(stored);
-        for (topic, partition) in &of_batch {
-            let Some(incarnation) = self.current.get(&(topic.clone(), *partition)) else {
-                continue;
-            };
-            let key = (topic.to_string(), *partition, incarnation.clone());
+        for key in &of_batch {
             let next = |places: &BTreeMap<_, Option<Known>>| {
-                let known: Option<Known> = places.get(&key).copied().flatten();
+                let known: Option<Known> = places.get(key).copied().flatten();
                 known.map(|known| known.next)
             };
             let (before, now) = (next(&self.known), next(&fresh.known));
             let Some(now) = now else { continue };
-            self.wound_back(&key, now);
+            self.wound_back(key, now);
             let from = before.unwrap_or(0);
             if from < now {
-                let overtaken = self.overtaken.entry(key).or_insert(from..now);
+                let overtaken = self.overtaken.entry(key.clone()).or_insert(from..now);
                 *overtaken = overtaken.start.min(from)..now;
             }
         }
         self.leave_out(batch);
+        let parts: BTreeSet<(&str, i32)> =
+            of_batch.iter().map(|(t, p, _)| (t.as_str(), *p)).collect();
         let is_of_batch = |(topic, partition, _): &(String, i32, String)| {
-            of_batch.contains(&(Arc::from(topic.as_str()), *partition))
+            parts.contains(&(topic.as_str(), *partition))
         };
         self.known.retain(|place, _| !is_of_batch(place));
         fresh.known.retain(|place, _| is_of_batch(place));
@@ -255,6 +258,7 @@ mod tests {
             partition,
             offset,
             arrival: Millis(arrival),
+            born: None,
             key: None,
             payload: None,
             headers: Headers::default(),
@@ -374,6 +378,33 @@ mod tests {
             .collect();
         places.leave_out(&mut anew);
         assert_eq!(anew.len(), 13);
+    }
+
+    /// Found by the simulation: a batch of the old topic was settled anew after one of the new topic, and its place was
+    /// taken for one of the new topic.
+    #[test]
+    fn a_batch_that_waits_belongs_to_the_topic_that_it_was_read_from() {
+        let of = |born, offset, arrival| Consumed {
+            born: Some(Millis(born)),
+            ..message(0, offset, arrival)
+        };
+        let mut places = Places::new(vec![stored("50", 6)]);
+        let old = [of(50, 6, 60)];
+        let new = [of(90, 0, 90), of(90, 1, 91)];
+        let _ = places.advances(&old);
+        let anew = places.advances(&new);
+        assert_eq!((&*anew[0].incarnation, anew[0].next), ("90", 2));
+        places.moved(&anew);
+        let advances = places.advances(&old);
+        assert_eq!(
+            (&*advances[0].incarnation, advances[0].from),
+            ("50", Some(6))
+        );
+        // Nor does a partition that comes back say otherwise.
+        places.assigned(&[stored("50", 6), stored("90", 2)], &[("t".to_owned(), 0)]);
+        assert_eq!(&*places.advances(&old)[0].incarnation, "50");
+        let goes_on = [of(50, 6, 60), of(90, 2, 92)];
+        assert_eq!(&*places.advances(&goes_on)[0].incarnation, "90");
     }
 
     #[test]

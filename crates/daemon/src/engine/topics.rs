@@ -191,6 +191,7 @@ mod tests {
                 partition: 0,
                 offset: 0,
                 arrival: Millis(5),
+                born: None,
                 key: None,
                 payload: None,
                 headers: super::super::Headers::default(),

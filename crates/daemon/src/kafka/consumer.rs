@@ -3,31 +3,27 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, mpsc as blocking},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc as blocking},
     time::{Duration, Instant},
 };
 
-use baton_core::time::Millis;
 use rdkafka::{
-    Message, Statistics, TopicPartitionList,
+    Statistics, TopicPartitionList,
     client::ClientContext,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance},
     error::KafkaError,
-    message::{BorrowedMessage, Headers as _},
     topic_partition_list::Offset,
 };
 use tokio::sync::mpsc;
 
 use super::{
     client::{ASK, Connection, KafkaFault, tell, tell_error},
-    reader::{Marks, Starts, starts, transient},
+    incoming::Incoming,
+    reader::{Firsts, Marks, Starts, starts, transient},
     start::{Stored, start},
 };
-use crate::{
-    engine::{Consumed, Headers},
-    telemetry::Metrics,
-};
+use crate::{engine::Consumed, telemetry::Metrics};
 
 /// Size of a batch.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +88,7 @@ impl GroupConsumer {
                 connection: connection.clone(),
                 positions,
                 metrics,
+                incoming: Mutex::default(),
             })
             .map_err(KafkaFault::setup)?;
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
@@ -106,7 +103,6 @@ impl GroupConsumer {
                     consumer,
                     limits,
                     stopped: BTreeMap::new(),
-                    names: BTreeMap::new(),
                 }
                 .run(&hand_over, &commands);
             })
@@ -146,7 +142,6 @@ struct Pump {
     limits: Limits,
     /// Stopped partitions, and the first offset of each that was not settled.
     stopped: BTreeMap<(Arc<str>, i32), i64>,
-    names: BTreeMap<String, Arc<str>>,
 }
 
 impl Pump {
@@ -221,7 +216,7 @@ impl Pump {
             });
             match self.consumer.poll(patience) {
                 Some(Ok(message)) => {
-                    let message = consumed(&message, &mut self.names);
+                    let message = self.consumer.context().incoming().take(&message);
                     let stopped = !self.stopped.is_empty()
                         && self
                             .stopped
@@ -261,40 +256,13 @@ impl Pump {
     }
 }
 
-pub(super) fn consumed(
-    message: &BorrowedMessage<'_>,
-    names: &mut BTreeMap<String, Arc<str>>,
-) -> Consumed {
-    let topic = match names.get(message.topic()) {
-        Some(known) => known.clone(),
-        None => {
-            let name: Arc<str> = Arc::from(message.topic());
-            names.insert(message.topic().to_owned(), name.clone());
-            name
-        }
-    };
-    let mut headers = Headers::default();
-    if let Some(found) = message.headers() {
-        for header in found.iter() {
-            headers.push(header.key, header.value.unwrap_or_default());
-        }
-    }
-    Consumed {
-        topic,
-        partition: message.partition(),
-        offset: message.offset(),
-        arrival: Millis(message.timestamp().to_millis().unwrap_or_default()),
-        key: message.key().map(<[u8]>::to_vec),
-        payload: message.payload().map(<[u8]>::to_vec),
-        headers,
-    }
-}
-
 /// Puts every newly assigned partition at the store's position.
 struct Assigned {
     connection: Connection,
     positions: PositionsOf,
     metrics: Arc<Metrics>,
+    /// Only the consumer's own thread is here.
+    incoming: Mutex<Incoming>,
 }
 
 impl ClientContext for Assigned {
@@ -338,6 +306,10 @@ impl ConsumerContext for Assigned {
 }
 
 impl Assigned {
+    fn incoming(&self) -> MutexGuard<'_, Incoming> {
+        self.incoming.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn place(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) {
         let keys: Vec<(String, i32)> = partitions
             .elements()
@@ -345,7 +317,7 @@ impl Assigned {
             .map(|p| (p.topic().to_owned(), p.partition()))
             .collect();
         tracing::info!(partitions = keys.len(), "partitions assigned");
-        let (starts, marks) = loop {
+        let (starts, firsts, marks) = loop {
             // Without the store's word the log's own hint would decide; the closure therefore waits for the store
             // and gives up only when the daemon is told to end.
             let Some(positions) = (self.positions)(&keys) else {
@@ -368,6 +340,8 @@ impl Assigned {
             let key = (partition.topic().to_owned(), partition.partition());
             let offset = starts.get(&key).and_then(|start| start.offset());
             let low = marks.get(&key).map(|(low, _)| *low);
+            let first = firsts.get(&key).copied();
+            self.incoming().begins(&key.0, key.1, first);
             let offset = offset.or(low).map_or(Offset::Beginning, Offset::Offset);
             if let Err(error) = partition.set_offset(offset) {
                 tracing::error!(
@@ -386,7 +360,7 @@ impl Assigned {
         consumer: &BaseConsumer<Self>,
         keys: &[(String, i32)],
         positions: &BTreeMap<(String, i32), Vec<Stored>>,
-    ) -> Result<(Starts, Marks), KafkaFault> {
+    ) -> Result<(Starts, Firsts, Marks), KafkaFault> {
         let mut marks = Marks::new();
         for key in keys {
             let ends = consumer.fetch_watermarks(&key.0, key.1, ASK);
@@ -396,10 +370,10 @@ impl Assigned {
             })?;
             marks.insert(key.clone(), ends);
         }
-        let starts = starts(&self.connection, &marks, |topic, partition, found| {
+        let (starts, firsts) = starts(&self.connection, &marks, |topic, partition, found| {
             let stored = positions.get(&(topic.to_owned(), partition));
             start(stored.map_or(&[][..], Vec::as_slice), found)
         })?;
-        Ok((starts, marks))
+        Ok((starts, firsts, marks))
     }
 }

@@ -4,6 +4,7 @@ mod bulk;
 mod client;
 mod consumer;
 mod examine;
+mod incoming;
 mod producer;
 mod reader;
 mod start;

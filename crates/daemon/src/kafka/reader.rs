@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -16,7 +15,7 @@ use rdkafka::{
 
 use super::{
     client::{ASK, Connection, KafkaFault, Tell},
-    consumer::consumed,
+    incoming::Incoming,
     start::{Found, Start, announce},
 };
 use crate::engine::Consumed;
@@ -30,6 +29,9 @@ pub type Marks = BTreeMap<(String, i32), (i64, i64)>;
 /// Topic and partition → where reading of it begins.
 pub type Starts = BTreeMap<(String, i32), Start>;
 
+/// Topic and partition → the arrival of its message at offset 0, where the log still has it.
+pub(super) type Firsts = BTreeMap<(String, i32), Millis>;
+
 /// How long nothing may come, once a partition's end was seen, before the rest is taken for control marks that no
 /// consumer is shown.
 const QUIET: Duration = Duration::from_secs(1);
@@ -41,7 +43,7 @@ pub struct Reader {
     /// answered, which takes as long as nothing comes.
     asker: BaseConsumer<Tell>,
     topics: Vec<String>,
-    names: BTreeMap<String, Arc<str>>,
+    incoming: Incoming,
     /// Next offset of each partition.
     next: BTreeMap<(String, i32), i64>,
     /// Where reading of each partition began.
@@ -60,11 +62,14 @@ impl Reader {
     ) -> Result<Self, KafkaFault> {
         let mut reader = Self::unassigned(connection, topics)?;
         let marks = reader.watermarks()?;
-        reader.starts = starts(connection, &marks, from)?;
+        let (starts, firsts) = starts(connection, &marks, from)?;
+        reader.starts = starts;
         let mut assignment = TopicPartitionList::new();
         for (key, (low, _)) in marks {
             let start = reader.starts.get(&key).and_then(|start| start.offset());
             let at = start.unwrap_or(low);
+            let first = firsts.get(&key).copied();
+            reader.incoming.begins(&key.0, key.1, first);
             assignment
                 .add_partition_offset(&key.0, key.1, Offset::Offset(at))
                 .map_err(KafkaFault::setup)?;
@@ -94,7 +99,7 @@ impl Reader {
             consumer: open()?,
             asker: open()?,
             topics: topics.to_vec(),
-            names: BTreeMap::new(),
+            incoming: Incoming::default(),
             next: BTreeMap::new(),
             starts: BTreeMap::new(),
         })
@@ -270,7 +275,7 @@ impl Reader {
                     source,
                 });
             }
-            Some(Ok(message)) => consumed(&message, &mut self.names),
+            Some(Ok(message)) => self.incoming.take(&message),
         };
         self.next.insert(
             (message.topic.to_string(), message.partition),
@@ -285,7 +290,7 @@ pub(super) fn starts(
     connection: &Connection,
     marks: &Marks,
     from: impl Fn(&str, i32, Found) -> Start,
-) -> Result<Starts, KafkaFault> {
+) -> Result<(Starts, Firsts), KafkaFault> {
     let has_first = |(low, end): &(i64, i64)| (*low == 0 && *end > 0).then_some(0);
     let firsts = arrivals(connection, marks, |_, ends| has_first(ends))?;
     let mut starts = Starts::new();
@@ -303,7 +308,7 @@ pub(super) fn starts(
         *start = start.confirmed(witnesses.get(key).copied(), end);
         announce(&key.0, key.1, *start);
     }
-    Ok(starts)
+    Ok((starts, firsts))
 }
 
 /// The arrival of one message of each partition, where `which` names its offset and the log has it.

@@ -96,6 +96,7 @@ pub fn message(system: &str, offset: i64, payload: &str) -> Consumed {
         partition: 0,
         offset,
         arrival: NOON.plus(offset),
+        born: None,
         key: None,
         payload: Some(payload.as_bytes().to_vec()),
         headers: Headers::default(),

@@ -18,7 +18,7 @@ pub use judge::{Fault, by_the_truth, compare, judge};
 pub use rest::Rest;
 pub use rules::{ADDRESS, CRM, MAP, RuleSet, Style};
 pub use scenario::{START, Scenario};
-pub use world::{Line, Sent, World};
+pub use world::{Line, Sent, World, seats};
 
 /// Plays one history and judges it.
 ///

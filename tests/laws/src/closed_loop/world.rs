@@ -451,50 +451,9 @@ impl World {
     /// What Baton makes of one field's observations, for people to read.
     #[must_use]
     pub fn seats(&self, field: Name) -> String {
-        let mut out = String::new();
-        let Some(person) = self.person() else {
-            return out;
-        };
-        for record in person.links.keys() {
-            for seat in baton_core::order::track(person, record, field, &self.rules).seats {
-                let by = seat.event.map_or("own write".to_owned(), |e| {
-                    format!(
-                        "{:?} {:?} read {} may match {:?}",
-                        e.cause, e.origin, e.read_back, e.may_match
-                    )
-                });
-                out.push_str(&format!(
-                    "  {} {field} {} {:?} arrived {:.3}s {:?} {} meant {:?} ({by})\n",
-                    record.system,
-                    seat.rho.time,
-                    seat.rho.place,
-                    seat.rho.position.arrival.since(START) as f64 / 1_000.0,
-                    seat.role,
-                    seat.value,
-                    seat.meant.map(ToString::to_string),
-                ));
-            }
-            for intent in person
-                .deliveries
-                .get(record)
-                .into_iter()
-                .flat_map(|d| &d.intents)
-            {
-                if let Some(written) = intent.fields.get(&field) {
-                    out.push_str(&format!(
-                        "  {} intent {} {} sent {:.3}s answered {:?} stamp {:?} {:?}\n",
-                        record.system,
-                        intent.number,
-                        written.value,
-                        intent.sent.since(START) as f64 / 1_000.0,
-                        written.answered.as_ref().map(ToString::to_string),
-                        intent.stamp,
-                        intent.end,
-                    ));
-                }
-            }
-        }
-        out
+        self.person()
+            .map(|person| seats(person, field, &self.rules))
+            .unwrap_or_default()
     }
 
     /// The history, for people to read.
@@ -534,4 +493,58 @@ fn short(command: &Command) -> String {
 
 fn id_end(id: &str) -> &str {
     id.get(id.len().saturating_sub(4)..).unwrap_or(id)
+}
+
+/// What Baton makes of one field's observations, and what it is at with each record, for people to read.
+#[must_use]
+pub fn seats(person: &State, field: Name, rules: &Rules) -> String {
+    let mut out = String::new();
+    for record in person.links.keys() {
+        for seat in baton_core::order::track(person, record, field, rules).seats {
+            let by = seat.event.map_or("own write".to_owned(), |e| {
+                format!(
+                    "{:?} {:?} read {} may match {:?}",
+                    e.cause, e.origin, e.read_back, e.may_match
+                )
+            });
+            out.push_str(&format!(
+                "  {} {field} {} {:?} arrived {:.3}s {:?} {} meant {:?} ({by})\n",
+                record.system,
+                seat.rho.time,
+                seat.rho.place,
+                seat.rho.position.arrival.since(START) as f64 / 1_000.0,
+                seat.role,
+                seat.value,
+                seat.meant.map(ToString::to_string),
+            ));
+        }
+        let Some(delivery) = person.deliveries.get(record) else {
+            continue;
+        };
+        for intent in &delivery.intents {
+            if let Some(written) = intent.fields.get(&field) {
+                out.push_str(&format!(
+                    "  {} intent {} {} sent {:.3}s answered {:?} stamp {:?} {:?}\n",
+                    record.system,
+                    intent.number,
+                    written.value,
+                    intent.sent.since(START) as f64 / 1_000.0,
+                    written.answered.as_ref().map(ToString::to_string),
+                    intent.stamp,
+                    intent.end,
+                ));
+            }
+        }
+        out.push_str(&format!(
+            "  {} pending {:?}, outstanding {:?}, again {:?}, to be read {:?}, contested {:?}, held {:?}\n",
+            record.system,
+            delivery.pending,
+            delivery.outstanding,
+            delivery.retry,
+            delivery.read_wanted,
+            delivery.contested,
+            delivery.held,
+        ));
+    }
+    out
 }
