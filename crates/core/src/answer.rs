@@ -36,20 +36,21 @@ pub(crate) fn answer_in(
     if created && !answer_create(state, answer, at, effects) {
         return Outcome::Applied;
     }
-    let all = created.then(|| rules.entity(state.id.kind).fields.keys().copied());
     let of_command = |d: &crate::state::Delivery| {
         d.outstanding
             .as_ref()
             .is_some_and(|o| o.command == answer.command)
             || d.intents.iter().any(|i| i.command == answer.command)
     };
-    let Some((record, delivery)) = state.deliveries.iter_mut().find(|(_, d)| of_command(d)) else {
+    let Some(record) = state
+        .deliveries
+        .iter()
+        .find(|(_, d)| of_command(d))
+        .map(|(record, _)| record.clone())
+    else {
         // An answer to a command of long ago, or told twice.
         return Outcome::Duplicate;
     };
-    // What golden came to while the create was under way is still to be written, also where the create said nothing.
-    delivery.pending.extend(all.into_iter().flatten());
-    let record = record.clone();
     answer_record(state, &record, answer, rules, at, touched, effects)
 }
 
@@ -106,6 +107,8 @@ pub fn adopt(state: &mut State, record: &RecordKey) {
     }
     if let Some(create) = state.creates.remove(&record.system) {
         let delivery = state.deliveries.entry(record.clone()).or_default();
+        // What golden came to while the create was under way is still to be written, also where it said nothing.
+        delivery.pending.extend(state.golden.keys());
         bind_create(delivery, create);
     }
 }

@@ -173,8 +173,8 @@ fn all_is_counted(world: &World<'_>, wrong: &mut Vec<String>) {
         }
     }
     let settled = world.reached.values().sum::<i64>().unsigned_abs();
-    let once = counts.messages == settled;
-    if !once && !(world.read_again && counts.messages > settled) {
+    let again = counts.messages > settled && world.read_again;
+    if counts.messages != settled && !again {
         wrong.push(format!(
             "L15: {} messages were counted, {settled} were settled (read again: {})",
             counts.messages, world.read_again

@@ -50,7 +50,7 @@ pub enum Done {
     Started(Arc<Engine>),
     Assigned(BTreeMap<Place, Vec<Stored>>),
     /// What became of a batch, and the one whose commit is under way.
-    Settled(Report, Option<Ahead>),
+    Settled(Report, Box<Option<Ahead>>),
     Fired,
     Relayed(usize),
     Acted,
@@ -199,7 +199,7 @@ impl Worker {
                     engine.process_ahead(&mut batch, &mut behind).await
                 };
                 match settled {
-                    Ok(report) => return Ok(Done::Settled(report, behind)),
+                    Ok(report) => return Ok(Done::Settled(report, Box::new(behind))),
                     Err(error) => passing(error)?,
                 }
                 turn().await;

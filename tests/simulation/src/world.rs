@@ -462,7 +462,7 @@ impl<'p> World<'p> {
                 self.note(|| format!("  worker {number} goes on at {seats}"));
             }
             Done::Settled(report, behind) => {
-                self.workers[number].behind = behind;
+                self.workers[number].behind = *behind;
                 if !report.stopped.is_empty() {
                     return Err(Stuck::Stopped);
                 }
