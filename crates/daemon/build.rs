@@ -7,7 +7,7 @@ fn main() -> io::Result<()> {
     let config = Path::new(&root).join("../../config");
     println!("cargo::rerun-if-changed={}", config.display());
     let mut list = String::from("&[\n");
-    for prefix in ["", "vocabularies"] {
+    for prefix in ["", "vocabularies", "holidays"] {
         let folder = config.join(prefix);
         if !folder.is_dir() {
             continue;

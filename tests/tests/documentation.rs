@@ -293,6 +293,29 @@ fn the_index_of_error_pages_is_fresh() {
     );
 }
 
+#[test]
+fn the_page_of_the_funnel_shows_the_rules_as_they_are_configured() {
+    let path = root().join("docs/stewards/funnel.md");
+    let page = fs::read_to_string(&path).expect("readable");
+    let loaded = baton_config::load(&root().join("config")).expect("readable");
+    let rules = loaded.rules.expect("sound");
+    let setup = rules.funnel.expect("a funnel");
+    let (before, rest) = page
+        .rsplit_once("```text\n")
+        .expect("a block with the rules");
+    let (shown, after) = rest.split_once("```\n").expect("closed");
+    let fresh = baton_config::described(&setup);
+    if std::env::var_os("BATON_BLESS").is_some() {
+        let page = format!("{before}```text\n{fresh}```\n{after}");
+        fs::write(&path, page).expect("writable");
+        return;
+    }
+    assert!(
+        shown == fresh,
+        "docs/stewards/funnel.md is stale; run the test with BATON_BLESS=1"
+    );
+}
+
 /// `backoff` is unmaintained and must be easy to replace: one file knows of it (see deny.toml).
 #[test]
 fn backoff_is_named_in_exactly_one_source_file() {

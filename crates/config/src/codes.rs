@@ -7,6 +7,8 @@ use crate::problem::Severity;
 #[macro_use]
 mod deciding;
 #[macro_use]
+mod funnel;
+#[macro_use]
 mod naming;
 #[macro_use]
 mod reading;
@@ -58,7 +60,7 @@ macro_rules! codes {
     };
 }
 
-reading! { [naming deciding running codes] }
+reading! { [naming deciding running funnel codes] }
 
 impl Code {
     /// The help page of the code, in Markdown.

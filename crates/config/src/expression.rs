@@ -13,6 +13,7 @@ use crate::{
     codes::Code,
     names::World,
     problem::{Problems, Span},
+    scan::Scan,
 };
 
 const FUNCTIONS: [&str; 7] = [
@@ -37,24 +38,16 @@ pub(crate) fn parse(
 ) -> Option<Derived> {
     let raw = problems.text(span).to_owned();
     let mut parser = Parser {
-        text,
-        at: 0,
-        raw,
-        span,
+        scan: Scan::new(text, raw, span),
         kind,
         world,
         reads: Vec::new(),
         problems,
     };
     let expr = parser.expr(0)?;
-    parser.blanks();
-    if let Some(c) = parser.rest().chars().next() {
-        let at = parser.at;
-        parser.fail(
-            at,
-            at.saturating_add(c.len_utf8()),
-            format!("`{c}` after the end of the expression"),
-        );
+    parser.scan.blanks();
+    if let (Some(c), place) = parser.scan.here() {
+        parser.fail(place, format!("`{c}` after the end of the expression"));
         return None;
     }
     Some(Derived {
@@ -64,64 +57,28 @@ pub(crate) fn parse(
 }
 
 struct Parser<'a> {
-    text: &'a str,
-    at: usize,
-    /// The text as it stands in the file, with quotes and escapes.
-    raw: String,
-    span: Span,
+    scan: Scan<'a>,
     kind: Kind,
     world: &'a World,
     reads: Vec<(Name, Span)>,
     problems: &'a mut Problems,
 }
 
-impl<'a> Parser<'a> {
-    fn rest(&self) -> &'a str {
-        self.text.get(self.at..).unwrap_or_default()
-    }
-
-    fn blanks(&mut self) {
-        let rest = self.rest();
-        self.at = self
-            .at
-            .saturating_add(rest.len().saturating_sub(rest.trim_start().len()));
-    }
-
-    fn place(&self, start: usize, end: usize) -> Span {
-        self.span.part(
-            raw_offset(&self.raw, start),
-            raw_offset(&self.raw, end.max(start)),
-        )
-    }
-
-    fn fail(&mut self, start: usize, end: usize, message: String) {
-        let span = self.place(start, end);
+impl Parser<'_> {
+    fn fail(&mut self, span: Span, message: String) {
         self.problems.report(Code::ExpressionSyntax, span, message);
     }
 
-    fn take(&mut self, c: char) -> bool {
-        self.blanks();
-        let there = self.rest().starts_with(c);
-        if there {
-            self.at = self.at.saturating_add(c.len_utf8());
-        }
-        there
-    }
-
     fn expr(&mut self, depth: usize) -> Option<Expr> {
-        self.blanks();
-        let start = self.at;
-        let Some(first) = self.rest().chars().next() else {
-            // Point at the last character: the end of a text is no place one can see.
-            self.fail(
-                start.saturating_sub(1),
-                start,
-                "the expression ends too early".into(),
-            );
+        self.scan.blanks();
+        let (first, place) = self.scan.here();
+        let Some(first) = first else {
+            self.fail(place, "the expression ends too early".into());
             return None;
         };
         if depth > MAX_DEPTH {
-            self.fail(start, self.text.len(), "this is nested too deep".into());
+            let rest = self.scan.place(self.scan.at, self.scan.text.len());
+            self.fail(rest, "this is nested too deep".into());
             return None;
         }
         match first {
@@ -129,55 +86,38 @@ impl<'a> Parser<'a> {
             c if c.is_ascii_digit() || c == '-' => self.number(),
             c if c.is_ascii_alphabetic() => self.word(depth),
             c => {
-                self.fail(
-                    start,
-                    start.saturating_add(c.len_utf8()),
-                    format!("`{c}` cannot stand here"),
-                );
+                self.fail(place, format!("`{c}` cannot stand here"));
                 None
             }
         }
     }
 
     fn literal(&mut self, quote: char) -> Option<Expr> {
-        let start = self.at;
-        let body = self.rest().get(1..).unwrap_or_default();
-        let Some(end) = body.find(quote) else {
-            self.fail(start, self.text.len(), "this text is never closed".into());
-            return None;
-        };
-        let text = body.get(..end).unwrap_or_default();
-        self.at = start.saturating_add(end).saturating_add(2);
-        Some(Expr::Literal(Value::text(text)))
+        match self.scan.quoted(quote) {
+            (Some(text), _) => Some(Expr::Literal(Value::text(text))),
+            (None, span) => {
+                self.fail(span, "this text is never closed".into());
+                None
+            }
+        }
     }
 
     fn number(&mut self) -> Option<Expr> {
-        let start = self.at;
-        let rest = self.rest();
-        let len = rest
-            .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-'))
-            .unwrap_or(rest.len());
-        let text = rest.get(..len).unwrap_or_default();
-        self.at = start.saturating_add(len);
+        let (text, span) = self
+            .scan
+            .run(|c| c.is_ascii_digit() || c == '.' || c == '-');
         match text.parse() {
             Ok(number) => Some(Expr::Literal(Value::Number(number))),
             Err(_) => {
-                self.fail(start, self.at, format!("`{text}` is no number"));
+                self.fail(span, format!("`{text}` is no number"));
                 None
             }
         }
     }
 
     fn word(&mut self, depth: usize) -> Option<Expr> {
-        let start = self.at;
-        let rest = self.rest();
-        let len = rest
-            .find(|c: char| !(c.is_alphanumeric() || c == '_'))
-            .unwrap_or(rest.len());
-        let word = rest.get(..len).unwrap_or_default();
-        self.at = start.saturating_add(len);
-        let span = self.place(start, self.at);
-        if self.take('(') {
+        let (word, span) = self.scan.word();
+        if self.scan.take('(') {
             let function = if FUNCTIONS.contains(&word) {
                 Some(word)
             } else {
@@ -194,25 +134,22 @@ impl<'a> Parser<'a> {
 
     fn arguments(&mut self, depth: usize) -> Option<Vec<Expr>> {
         let mut arguments = Vec::new();
-        if self.take(')') {
+        if self.scan.take(')') {
             return Some(arguments);
         }
         loop {
             arguments.push(self.expr(depth.saturating_add(1))?);
-            if self.take(',') {
+            if self.scan.take(',') {
                 continue;
             }
-            if self.take(')') {
+            if self.scan.take(')') {
                 return Some(arguments);
             }
-            let at = self.at;
-            match self.rest().chars().next() {
-                Some(c) => self.fail(
-                    at,
-                    at.saturating_add(c.len_utf8()),
-                    "a comma or `)` is missing before this".into(),
-                ),
-                None => self.fail(at.saturating_sub(1), at, "a `)` is missing".into()),
+            match self.scan.here() {
+                (Some(_), place) => {
+                    self.fail(place, "a comma or `)` is missing before this".into());
+                }
+                (None, place) => self.fail(place, "a `)` is missing".into()),
             }
             return None;
         }
@@ -291,35 +228,4 @@ impl<'a> Parser<'a> {
             Expr::Coalesce(parts) => parts.iter().all(|p| self.is_of(p, fits)),
         }
     }
-}
-
-/// Where the byte `offset` of a decoded TOML string stands in the string as written.
-fn raw_offset(raw: &str, offset: usize) -> usize {
-    let quotes = if raw.starts_with("\"\"\"") || raw.starts_with("'''") {
-        3
-    } else {
-        1
-    };
-    let escapes = raw.starts_with('"');
-    let mut decoded: usize = 0;
-    let mut at: usize = quotes;
-    while decoded < offset {
-        let rest = raw.get(at..).unwrap_or_default();
-        let Some(c) = rest.chars().next() else {
-            break;
-        };
-        let (written, meant) = if c == '\\' && escapes {
-            match rest.chars().nth(1) {
-                // Long escapes are no part of an expression anybody writes; one byte is near enough.
-                Some('u') => (6, 1),
-                Some('U') => (10, 1),
-                _ => (2, 1),
-            }
-        } else {
-            (c.len_utf8(), c.len_utf8())
-        };
-        at = at.saturating_add(written);
-        decoded = decoded.saturating_add(meant);
-    }
-    at
 }

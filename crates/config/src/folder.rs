@@ -58,7 +58,7 @@ pub enum Unreadable {
 /// Larger files are no configuration.
 const MAX_FILE: u64 = 8 << 20;
 
-/// Reads `dir/*.toml` and `dir/vocabularies/*.toml`, with the environment of this process for secrets.
+/// Reads `dir/*.toml`, `dir/vocabularies/*.toml` and `dir/holidays/*.toml`, with the environment of this process for secrets.
 ///
 /// # Errors
 /// If there is no such folder, it cannot be listed, or it holds no file to read. A single file that cannot be read
@@ -72,9 +72,11 @@ pub fn load(dir: &Path) -> Result<Loaded, Unreadable> {
     }
     let mut files = BTreeMap::new();
     list(dir, "", &mut files)?;
-    let vocabularies = dir.join(VOCABULARIES);
-    if vocabularies.is_dir() {
-        list(&vocabularies, "vocabularies/", &mut files)?;
+    for below in [VOCABULARIES, HOLIDAYS] {
+        let folder = dir.join(below);
+        if folder.is_dir() {
+            list(&folder, &format!("{below}/"), &mut files)?;
+        }
     }
     if files.is_empty() {
         return Err(Unreadable::NoFiles(dir.to_owned()));
@@ -86,6 +88,7 @@ pub fn load(dir: &Path) -> Result<Loaded, Unreadable> {
 }
 
 const VOCABULARIES: &str = "vocabularies";
+const HOLIDAYS: &str = "holidays";
 
 /// What was found of a file: its bytes, or why there are none.
 type Content = Result<Vec<u8>, String>;
@@ -136,6 +139,7 @@ fn assemble(files: BTreeMap<String, Content>, environment: &Environment) -> Load
     let mut problems = Problems::default();
     let mut root = Table::default();
     let mut vocabularies: BTreeMap<Format, Table> = BTreeMap::new();
+    let mut holidays: BTreeMap<String, Table> = BTreeMap::new();
     let mut hasher = blake3::Hasher::new();
     for (number, (name, content)) in files.into_iter().enumerate() {
         let text = text_of(number, &name, content, &mut problems);
@@ -150,30 +154,48 @@ fn assemble(files: BTreeMap<String, Content>, environment: &Environment) -> Load
             problems.report(Code::FileEmpty, whole, format!("`{name}` says nothing"));
             continue;
         }
-        let vocabulary = name.strip_prefix("vocabularies/");
+        let below = name.split_once('/');
         let decides =
-            vocabulary.is_some() || spec::RULE_SECTIONS.iter().any(|section| table.has(section));
+            below.is_some() || spec::RULE_SECTIONS.iter().any(|section| table.has(section));
         if decides {
             for part in [name.as_bytes(), text.as_bytes()] {
                 hasher.update(&(part.len() as u64).to_le_bytes());
                 hasher.update(part);
             }
         }
-        if let Some(file) = vocabulary {
-            table = shaped(table, &spec::VOCABULARY, whole, &mut problems);
-            if let Some(format) = format_of(file, whole, &mut problems) {
-                vocabularies.insert(format, table);
+        match below {
+            Some((HOLIDAYS, file)) => {
+                let list = file.strip_suffix(".toml").unwrap_or(file).to_owned();
+                table = shaped(table, &spec::HOLIDAYS, whole, &mut problems);
+                holidays.insert(list, table);
             }
-        } else {
-            root.merge(table, &mut problems);
+            Some((_, file)) => {
+                table = shaped(
+                    table,
+                    &Shape::Table(&spec::VOCABULARY),
+                    whole,
+                    &mut problems,
+                );
+                if let Some(format) = format_of(file, whole, &mut problems) {
+                    vocabularies.insert(format, table);
+                }
+            }
+            None => root.merge(table, &mut problems),
         }
     }
     let origin = Span::default();
-    let root = shaped(root, &spec::ROOT, origin, &mut problems);
-    let mut rules = rules::read(&root, &vocabularies, origin, &mut problems);
+    let root = shaped(root, &Shape::Table(&spec::ROOT), origin, &mut problems);
+    let version = &hasher.finalize().to_hex()[..12];
+    let rules = rules::read(
+        version,
+        &root,
+        &vocabularies,
+        &holidays,
+        origin,
+        &mut problems,
+    );
     let settings = operate::read(&root, environment, &mut problems);
     let secret_files = operate::secret_files(&root);
-    rules.version = hasher.finalize().to_hex()[..12].into();
     let (problems, sources) = problems.finish();
     let usable = !problems.iter().any(|p| p.severity == Severity::Error);
     Loaded {
@@ -257,17 +279,12 @@ fn format_of(file: &str, whole: Span, problems: &mut Problems) -> Option<Format>
     })
 }
 
-fn shaped(
-    table: Table,
-    spec: &'static crate::shape::TableSpec,
-    span: Span,
-    problems: &mut Problems,
-) -> Table {
+fn shaped(table: Table, shape: &Shape, span: Span, problems: &mut Problems) -> Table {
     let mut node = Node {
         span,
         kind: Kind::Table(table),
     };
-    shape::check(&mut node, &Shape::Table(spec), problems);
+    shape::check(&mut node, shape, problems);
     match node.kind {
         Kind::Table(table) => table,
         _ => Table::default(),

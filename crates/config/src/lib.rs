@@ -10,10 +10,12 @@
 
 mod across;
 mod codes;
+mod condition;
 mod cycles;
 mod entity;
 mod expression;
 mod folder;
+mod lifecycle;
 mod mapping;
 mod names;
 mod operate;
@@ -23,6 +25,7 @@ mod quantity;
 mod regions;
 mod render;
 mod rules;
+mod scan;
 mod schema;
 mod settings;
 mod shape;
@@ -33,6 +36,7 @@ mod systems;
 mod tree;
 
 pub use folder::{Loaded, Unreadable, load, load_from};
+pub use lifecycle::{Section, describe, described};
 pub use operate::Environment;
 pub use problem::{Problem, Severity};
 pub use render::{Style, render};

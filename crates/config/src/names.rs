@@ -43,7 +43,17 @@ impl World {
             systems: root.each("systems").map(|(name, _)| name.into()).collect(),
             ..Self::default()
         };
-        if let Some(stages) = root.table("stages") {
+        let funnel = root.table("lifecycle").filter(|t| t.has("stages"));
+        if let Some(funnel) = funnel {
+            world.stages = ranked(funnel);
+            if let Some(entry) = root.entry("stages") {
+                problems.report(
+                    Code::StagesTwice,
+                    entry.key,
+                    "the funnel has stages of its own",
+                );
+            }
+        } else if let Some(stages) = root.table("stages") {
             for (stage, span) in stages.texts("order") {
                 if crate::shape::is_name(stage) {
                     world.stages.push(stage.to_owned());
@@ -154,6 +164,19 @@ impl World {
             )
             .map(Name::new)
     }
+}
+
+/// The funnel's stages from lowest to highest; those of one rank in the order in which they stand in the file.
+fn ranked(lifecycle: &Table) -> Vec<String> {
+    let mut stages: Vec<(u8, Span, String)> = lifecycle
+        .each("stages")
+        .filter_map(|(name, entry)| {
+            let rank = entry.value.as_table()?.int("rank").unwrap_or_default();
+            Some((rank, entry.key, name.to_owned()))
+        })
+        .collect();
+    stages.sort();
+    stages.into_iter().map(|(_, _, name)| name).collect()
 }
 
 fn declare(node: &tree::Node, key: Span, name: &str, problems: &mut Problems) -> Declared {

@@ -33,6 +33,42 @@ pub(crate) fn duration(text: &str) -> Option<i64> {
     Some(total)
 }
 
+/// Days since 1970-01-01 of `2026-12-25`. None where there is no such day.
+pub(crate) fn day(text: &str) -> Option<i32> {
+    let date: jiff::civil::Date = text.parse().ok()?;
+    // The parser knows more forms of a date than stewards should have to.
+    if date.to_string() != text {
+        return None;
+    }
+    let epoch = jiff::civil::date(1970, 1, 1);
+    Some((date - epoch).get_days())
+}
+
+/// Minutes of `09:00-17:00` after the midnight on which its day begins; `22:00-06:00` goes on into the next day.
+pub(crate) fn opening(text: &str) -> Option<(u16, u16)> {
+    let (from, until) = text.split_once('-')?;
+    let (from, until) = (minute(from)?, minute(until)?);
+    let until = if until <= from {
+        until + 24 * 60
+    } else {
+        until
+    };
+    (from < 24 * 60 && until - from <= 24 * 60).then_some((from, until))
+}
+
+/// Minutes of a time of day, up to `24:00`.
+fn minute(text: &str) -> Option<u16> {
+    let (hour, minute) = text.trim().split_once(':')?;
+    let of = |part: &str, most: u16| -> Option<u16> {
+        let digits = part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
+        let number = part.parse().ok()?;
+        (digits && number <= most).then_some(number)
+    };
+    let (hour, minute) = (of(hour, 24)?, of(minute, 59)?);
+    let total = hour * 60 + minute;
+    (total <= 24 * 60).then_some(total)
+}
+
 /// Bytes of `512`, `64KiB`, `8MiB`, `1GiB`, `5MB`.
 pub(crate) fn bytes(text: &str) -> Option<u64> {
     let text = text.trim();

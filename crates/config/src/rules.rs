@@ -1,6 +1,6 @@
 //! From the checked tree to the rules of the core.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use baton_core::{
     change::{Cause, Format},
@@ -13,6 +13,7 @@ use crate::{
     across::Across,
     codes::Code,
     entity::Entities,
+    lifecycle,
     names::World,
     people,
     problem::{Problems, Span},
@@ -22,8 +23,10 @@ use crate::{
 
 /// The rules that the files say, as far as they can be read; they hold only if no error is reported.
 pub(crate) fn read(
+    version: &str,
     root: &Table,
     vocabularies: &BTreeMap<Format, Table>,
+    holidays: &BTreeMap<String, Table>,
     origin: Span,
     problems: &mut Problems,
 ) -> Rules {
@@ -38,6 +41,7 @@ pub(crate) fn read(
         consents: &channels,
     };
     let mut rules = Rules {
+        version: version.into(),
         timing: timing(root, problems),
         mass_clear: mass_clear(root),
         systems: lowered
@@ -65,6 +69,8 @@ pub(crate) fn read(
         consents: &channels,
     }
     .check(problems);
+    rules.funnel =
+        lifecycle::read(version, root, &world, holidays, &lowered, problems).map(Arc::new);
     rules
 }
 

@@ -10,17 +10,24 @@ use crate::{
 };
 
 /// JSON Schema (draft 2020-12) for the files of the configuration folder. A vocabulary file is described by
-/// `#/$defs/Vocabulary`; editors that know only one schema per folder accept both.
+/// `#/$defs/Vocabulary`, a list of holidays by `#/$defs/Holidays`; editors that know only one schema per folder accept
+/// all.
 #[must_use]
 pub fn schema() -> Value {
     let mut defs = BTreeMap::new();
     define(&spec::ROOT, &mut defs);
     define(&spec::VOCABULARY, &mut defs);
+    let holidays = shape(&spec::HOLIDAYS, &mut defs);
+    defs.insert("Holidays", holidays);
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Baton configuration",
-        "description": "A TOML file of Baton's configuration folder: `*.toml`, or `vocabularies/<format>.toml`.",
-        "anyOf": [{ "$ref": "#/$defs/Configuration" }, { "$ref": "#/$defs/Vocabulary" }],
+        "description": "A TOML file of Baton's configuration folder: `*.toml`, `vocabularies/<format>.toml`, or `holidays/<name>.toml`.",
+        "anyOf": [
+            { "$ref": "#/$defs/Configuration" },
+            { "$ref": "#/$defs/Vocabulary" },
+            { "$ref": "#/$defs/Holidays" },
+        ],
         "$defs": defs,
     })
 }
@@ -102,6 +109,11 @@ fn shape(of: &'static Shape, defs: &mut BTreeMap<&'static str, Value>) -> Value 
                 Keys::NewName => json!({
                     "type": "object",
                     "propertyNames": { "pattern": "^[a-z][a-z0-9_]{0,63}$" },
+                    "additionalProperties": value,
+                }),
+                Keys::Date => json!({
+                    "type": "object",
+                    "propertyNames": { "pattern": r"^\d{4}-\d{2}-\d{2}$" },
                     "additionalProperties": value,
                 }),
                 Keys::Any | Keys::Known => {

@@ -46,6 +46,8 @@ pub(crate) enum Keys {
     NewName,
     /// A name that must exist; judged later.
     Known,
+    /// A day, such as 2026-12-25.
+    Date,
     OneOf(&'static str, Code, &'static [&'static str]),
 }
 
@@ -449,6 +451,10 @@ fn check_key(
                 )
                 .suggest(better.as_deref());
             better.filter(|b| !table.entries.contains_key(b))
+        }
+        Keys::Date if quantity::day(name).is_none() => {
+            problems.report(Code::BadHoliday, span, format!("there is no day `{name}`"));
+            None
         }
         Keys::OneOf(what, code, options) if !options.contains(&name) => {
             let free: Vec<&str> = options

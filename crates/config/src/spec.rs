@@ -1,6 +1,7 @@
 //! The configuration, key by key. Everything a file may say stands here, with the sentence that editors show.
 
 mod decide;
+mod lifecycle;
 mod run;
 mod wiring;
 
@@ -8,6 +9,8 @@ use baton_core::time::DAY;
 
 use decide::ENTITY;
 pub(crate) use decide::RULE;
+use lifecycle::LIFECYCLE;
+pub(crate) use lifecycle::{DAYS, HOLIDAYS, PARTS};
 use run::{
     ADMIN, CONSENT, DAEMON, IDENTITY, KAFKA, MASS_CLEAR, RANKS, STAGES, STORE, TIMING, TOPICS,
 };
@@ -112,7 +115,12 @@ pub(crate) static ROOT: TableSpec = table(
         key(
             "stages",
             Shape::Table(&STAGES),
-            "The stages of the funnel, from lowest to highest.",
+            "Stages from lowest to highest, where there is no funnel.",
+        ),
+        key(
+            "lifecycle",
+            Shape::Table(&LIFECYCLE),
+            "The funnel. Left out: there is none.",
         ),
         key(
             "ranks",
@@ -178,6 +186,7 @@ pub(crate) const RULE_SECTIONS: &[&str] = &[
     "timing",
     "mass_clear",
     "stages",
+    "lifecycle",
     "ranks",
     "systems",
     "person",

@@ -7,12 +7,12 @@ use baton_core::{
     id::Object,
     name::Name,
     rules::{Condition, CreatePolicy, DeletePolicy, FieldType, System},
-    value::Value,
 };
 use compact_str::CompactString;
 
 use crate::{
     codes::Code,
+    condition::typed,
     mapping::{MappedObject, scalar},
     names::World,
     problem::{Problems, Span},
@@ -267,7 +267,7 @@ fn region(table: &Table, problems: &mut Problems) -> Option<CompactString> {
     None
 }
 
-fn zone(table: &Table, problems: &mut Problems) -> Option<CompactString> {
+pub(crate) fn zone(table: &Table, problems: &mut Problems) -> Option<CompactString> {
     let (text, span) = table.text("zone")?;
     let bundled = jiff::tz::TimeZoneDatabase::bundled();
     if bundled.get(text).is_ok() {
@@ -356,21 +356,6 @@ fn condition(
             } else {
                 Condition::NotEquals(field, value)
             })
-        }
-    }
-}
-
-/// A value as the core compares it. Only types whose canonical form is the text itself, a number or a truth value
-/// can be named in a filter.
-fn typed(kind: FieldType, text: &str) -> Option<Value> {
-    match kind {
-        FieldType::Boolean => text.parse().ok().map(Value::Bool),
-        FieldType::Number | FieldType::Integer => text.parse().ok().map(Value::Number),
-        FieldType::Email => Some(Value::text(&text.to_lowercase())),
-        FieldType::Country => regions::is_region(text).then(|| Value::text(text)),
-        FieldType::Date | FieldType::Instant | FieldType::MultiSelect => None,
-        FieldType::Text | FieldType::Phone | FieldType::Url | FieldType::Reference => {
-            Some(Value::text(text))
         }
     }
 }

@@ -14,3 +14,4 @@ mod merge;
 mod moves;
 pub mod predicate;
 pub mod rules;
+pub mod setup;

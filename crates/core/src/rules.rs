@@ -1,7 +1,10 @@
 //! The rules as the engine uses them. `baton-config` makes them from what stewards write; the engine never
 //! sees a file. All durations are milliseconds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use compact_str::CompactString;
 use rust_decimal::Decimal;
@@ -9,6 +12,7 @@ use rust_decimal::Decimal;
 use crate::{
     change::{Cause, Format},
     id::{Kind, Object},
+    lifecycle::setup::Setup,
     name::Name,
     value::Value,
 };
@@ -32,6 +36,8 @@ pub struct Rules {
     /// Stages from lowest to highest rank, for `by_stage`.
     pub stages: Vec<Name>,
     pub mass_clear: MassClear,
+    /// None: there is no funnel.
+    pub funnel: Option<Arc<Setup>>,
 }
 
 impl Rules {

@@ -50,7 +50,7 @@ macro_rules! naming {
             UnknownStage "unknown-stage" Error {
                 title: "There is no such stage",
                 why: "The rule would never change over.",
-                fix: "Use a stage from `[stages]`.",
+                fix: "Use a stage of the funnel (`[lifecycle.stages]`), or, where there is no funnel, of `[stages]`.",
                 wrong: "[person.fields.nickname]\nrule = { by_stage = { until = \"mgl\", then = \"fill\", after = \"latest\" } }\n",
                 right: "[person.fields.nickname]\nrule = { by_stage = { until = \"mql\", then = \"fill\", after = \"latest\" } }\n",
             }

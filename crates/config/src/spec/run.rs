@@ -86,7 +86,7 @@ pub(super) static MASS_CLEAR: TableSpec = table(
 
 pub(super) static STAGES: TableSpec = table(
     "Stages",
-    "The stages of the funnel.",
+    "Stages for rules that differ along them. A funnel has its own, in `lifecycle`.",
     &[must(
         "order",
         Shape::List(2, &Shape::Text),

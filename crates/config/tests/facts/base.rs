@@ -4,6 +4,11 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use baton_config::{Environment, Loaded, load_from};
 
+use crate::funnel_base::{HOLIDAYS, funnel_for};
+
+/// How the base names its stages where there is no funnel.
+const STAGES: &str = "[stages]\norder = [\"new\", \"nurture\", \"mql\", \"sql\", \"won\"]\n";
+
 /// Two systems, a few fields of each type. Nothing in it is wrong.
 pub const BASE: &str = r#"
 [stages]
@@ -108,9 +113,18 @@ pub fn load_files(files: &[(&str, &str)]) -> Loaded {
     load_from(&files, &environment())
 }
 
-/// The base with one more file.
+/// The base with one more file; where that speaks of the funnel, with a funnel.
 pub fn with(example: &str) -> Loaded {
-    load_files(&[("base.toml", &base_for(example)), ("example.toml", example)])
+    let base = base_for(example);
+    if !example.contains("[lifecycle") {
+        return load_files(&[("base.toml", &base), ("example.toml", example)]);
+    }
+    load_files(&[
+        ("base.toml", &base.replace(STAGES, "")),
+        ("funnel.toml", &funnel_for(example)),
+        ("holidays/germany.toml", HOLIDAYS),
+        ("example.toml", example),
+    ])
 }
 
 /// `line:column code` of every problem in `example.toml`.

@@ -4,6 +4,8 @@
 
 mod base;
 mod examples;
+mod funnel;
+mod funnel_base;
 mod generated;
 mod lowered;
 mod many;

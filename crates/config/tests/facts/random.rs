@@ -11,7 +11,7 @@ use crate::base::environment;
 static SHIPPED: LazyLock<BTreeMap<PathBuf, Vec<u8>>> = LazyLock::new(|| {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../config");
     let mut files = BTreeMap::new();
-    for folder in ["", "vocabularies"] {
+    for folder in ["", "vocabularies", "holidays"] {
         for entry in fs::read_dir(root.join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|ext| ext == "toml") {
@@ -63,6 +63,13 @@ proptest! {
     fn expressions_never_panic(text in "(concat|lower|sum|domain|[(),\" a-z0-9é-]){0,40}") {
         let quoted = serde_json::to_string(&text).unwrap();
         let file = format!("[person.fields.a]\nrule = {{ derived = {quoted} }}\n");
+        survives(&BTreeMap::from([("a.toml".into(), file.into_bytes())]))?;
+    }
+
+    #[test]
+    fn conditions_never_panic(text in "(and|or|not|is|in|within|stage|score|country|30d|true|[=<>!(),' a-z0-9é-]){0,30}") {
+        let quoted = serde_json::to_string(&text).unwrap();
+        let file = format!("[lifecycle]\nnurture = {quoted}\n[person.fields]\nscore = {{ type = \"number\" }}\ncountry = {{ type = \"country\" }}\n");
         survives(&BTreeMap::from([("a.toml".into(), file.into_bytes())]))?;
     }
 

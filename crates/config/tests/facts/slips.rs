@@ -6,12 +6,12 @@ use baton_config::{Loaded, load_from};
 
 use crate::base::environment;
 
-type Files = BTreeMap<PathBuf, String>;
+pub type Files = BTreeMap<PathBuf, String>;
 
-fn shipped() -> Files {
+pub fn shipped() -> Files {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../config");
     let mut files = Files::new();
-    for folder in ["", "vocabularies"] {
+    for folder in ["", "vocabularies", "holidays"] {
         for entry in fs::read_dir(root.join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|ext| ext == "toml") {
@@ -115,6 +115,34 @@ const SLIPS: &[Slip] = &[
     slip("baton.toml", "[store]", "[store]\nurl = \"postgres://baton:geheim@db/baton\"", "secret-inline", "\"postgres:"),
     slip("baton.toml", "[store]", "[store]\nurl = { env = \"NO_SUCH_VARIABLE\" }", "environment-missing", "\"NO_SUCH"),
     slip("deal.toml", "[deal.fields.reason]\nrule = { only = \"crm\" }", "[deal.fields.reason]\nrule = { only = \"map\" }", "source-does-not-map", "\"map\""),
+    slip("lifecycle.toml", "nurture = \"not email_opt_out\"", "nurture = \"not email_optout\"", "unknown-field", "email_optout"),
+    slip("lifecycle.toml", "company is present or", "company is presnt or", "condition-syntax", "presnt"),
+    slip("lifecycle.toml", "part = \"accepted\"\n", "", "stage-part-missing", "stages"),
+    slip("lifecycle.toml", "rank = 50\n", "rank = 35\n", "stage-rank", "35"),
+    slip("lifecycle.toml", "rank = 60\nphase = \"worked\"", "rank = 60", "missing-key", "[lifecycle.stages.sql]"),
+    slip("lifecycle.toml", "rank = 60\nphase = \"worked\"", "rank = 60\nphase = \"working\"", "unknown-choice", "\"working\""),
+    slip("lifecycle.toml", "back_to = [\"nurture\", \"opportunity\"]", "back_to = [\"nurtur\", \"opportunity\"]", "unknown-stage", "\"nurtur\""),
+    slip("lifecycle.toml", "reengage = { at = 66, action = \"wake_up\" }", "reengage = { at = 660, action = \"wake_up\" }", "number-out-of-range", "660"),
+    slip("lifecycle.toml", "reengage = { at = 66, action = \"wake_up\" }", "reengage = { at = 66, action = \"wakeup\" }", "unknown-recipient", "\"wakeup\""),
+    slip("lifecycle.toml", "age = { after = \"90d\", reason = \"timing\" }", "age = { after = \"90d\", reason = \"timming\" }", "unknown-reason", "\"timming\""),
+    slip("lifecycle.toml", "most = 3\n", "", "loop-without-limit", "recycling"),
+    slip("lifecycle.toml", "{ disqualify = \"exhausted\" }\n", "{ disqualify = \"exhausted\", long_nurture = \"timing\" }\n", "exactly-one", "long_nurture"),
+    slip("lifecycle.toml", "budget = { track = \"budget\", cool_down = \"180d\" }", "budget = { cool_down = \"180d\" }", "reason-without-track", "budget"),
+    slip("lifecycle.toml", "cool_down = \"forever\"", "cool_down = \"never\"", "bad-duration", "\"never\""),
+    slip("lifecycle.toml", "competitor = { nurture = \"newsletter\" }", "competitor = { nurture = \"newslettr\" }", "unknown-track", "\"newslettr\""),
+    slip("lifecycle.toml", "in_cool_down = [\"demo_request\", ", "in_cool_down = [\"demo_requst\", ", "unknown-activity", "\"demo_requst\""),
+    slip("lifecycle.toml", "\"qualified\"]\ntouches = 1", "\"qualifed\"]\ntouches = 1", "unknown-choice", "\"qualifed\""),
+    slip("lifecycle.toml", "escalation = [{ after = \"4h\"", "escalation = [{ after = \"40h\"", "steps-not-rising", "\"16h\""),
+    slip("lifecycle.toml", "target = \"8h\"\ncalendar = \"office\"", "target = \"8h\"\ncalendar = \"ofice\"", "unknown-calendar", "\"ofice\""),
+    slip("lifecycle.toml", "zone = \"America/New_York\"", "zone = \"America/NewYork\"", "unknown-zone", "\"America/NewYork\""),
+    slip("lifecycle.toml", "monday = [\"09:00-17:00\"]", "monday = [\"9:00-17:00\"]", "bad-hours", "\"9:00-17:00\""),
+    slip("lifecycle.toml", "holidays = [\"us\"]", "holidays = [\"usa\"]", "unknown-holidays", "\"usa\""),
+    slip("lifecycle.toml", "working = \"sdr_review\"", "workin = \"sdr_review\"", "picklist-unknown-value", "workin"),
+    slip("lifecycle.toml", "[lifecycle.systems.map]", "[lifecycle.systems.mapp]", "unknown-system", "mapp"),
+    slip("lifecycle.toml", "handoff = \"sales_handoff\"", "handoff = \"sales_ready\"", "funnel-field-type", "\"sales_ready\""),
+    slip("lifecycle.toml", "handoff = \"sales_handoff\"", "handoff = \"nurture_track\"", "funnel-field-unmapped", "\"nurture_track\""),
+    slip("lifecycle.toml", "closing = \"close_date\"", "closing = \"closed\"", "funnel-field-type", "\"closed\""),
+    slip("holidays/us.toml", "2026-05-25", "2026-05-32", "bad-holiday", "2026-05-32"),
     slip("account.toml", "clear = \"ignore\"", "clear = \"propagate\"", "clear-of-required", "\"propagate\""),
 ];
 

@@ -66,6 +66,23 @@ impl Predicate {
         }
     }
 
+    /// The fields that it reads.
+    #[must_use]
+    pub fn fields(&self) -> BTreeSet<Name> {
+        match self {
+            Self::Present(field)
+            | Self::OneOf(field, _)
+            | Self::AtLeast(field, _)
+            | Self::AtMost(field, _)
+            | Self::Within(field, _) => [*field].into(),
+            Self::Not(inner) => inner.fields(),
+            Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::fields).collect(),
+            Self::Always | Self::InStage(_) | Self::InStageFor(_) | Self::Suppressed => {
+                BTreeSet::new()
+            }
+        }
+    }
+
     /// The next instant after `view.now` at which time alone may change the answer.
     #[must_use]
     pub fn turns(&self, view: &View) -> Option<Millis> {

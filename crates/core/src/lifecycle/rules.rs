@@ -58,6 +58,24 @@ impl FunnelRules {
         }
     }
 
+    /// Every condition of these rules.
+    pub fn predicates(&self) -> impl Iterator<Item = &Predicate> {
+        let stages = self.stages.values().flat_map(|stage| {
+            let stall = stage.stall.iter().map(|s| &s.scope);
+            stall.chain(stage.age.iter().map(|a| &a.scope))
+        });
+        let clocks = self.clocks.values().flat_map(|clock| {
+            let choices = clock.calendars.iter().map(|(condition, _)| condition);
+            choices.chain(&clock.pause).chain([&clock.scope])
+        });
+        let out = self.disqualify.iter().map(|(condition, _)| condition);
+        [&self.nurture, &self.ready.fit, &self.ready.consent]
+            .into_iter()
+            .chain(out)
+            .chain(stages)
+            .chain(clocks)
+    }
+
     /// The stages that a forward move passes over.
     #[must_use]
     pub fn between(&self, from: Name, to: Name) -> Vec<Name> {

@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod completions;
 mod dead_letters;
+mod describe;
 mod doctor;
 mod erase;
 mod explain;
@@ -93,6 +94,8 @@ enum Command {
     Demo(DemoArgs),
     /// Find all problems in the configuration
     Check(check::Args),
+    /// Print the funnel's rules as plain sentences, for marketing and sales to sign
+    Describe,
     /// Print the JSON Schema that editors use
     Schema(schema::Args),
     /// See whether everything that a daemon needs is there and set as it should be
@@ -197,6 +200,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             .await
         }
         Command::Check(args) => check::run(&place, &args),
+        Command::Describe => describe::run(&place),
         Command::Schema(args) => schema::run(&args),
         Command::Doctor => doctor::run(&place).await,
         Command::Migrate => migrate::run(&place).await,

@@ -11,7 +11,7 @@ use crate::ground::{Ground, root};
 fn shipped() -> Vec<(String, String)> {
     let config = root().join("config");
     let mut files = Vec::new();
-    for folder in ["", "vocabularies"] {
+    for folder in ["", "vocabularies", "holidays"] {
         for entry in fs::read_dir(config.join(folder)).unwrap() {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(&config).unwrap().to_str().unwrap();
