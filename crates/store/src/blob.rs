@@ -1,10 +1,15 @@
-//! The stored form of everything that is not a column: one format byte, then postcard, compressed where it is long.
+//! The stored form of everything that is not a column: one format byte, then postcard, compressed where it is long. A
+//! state, which is read and written with every input, has a form of its own ([`state`]).
 //!
 //! Postcard has no field names, so a changed type needs a new format byte and a reader for the old one; golden
 //! files under `tests/golden` hold every form that was ever stored.
 
+mod numbered;
+mod state;
+
 use std::borrow::Cow;
 
+use baton_core::state::State;
 use lz4_flex::block::{DecompressError, compress_into, decompress_into, get_maximum_output_size};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -14,8 +19,11 @@ const PLAIN: u8 = 1;
 /// The length of the postcard (four bytes, little endian), then the postcard as one block of LZ4.
 const PACKED: u8 = 2;
 
+/// A state, in which what was said before is a number.
+const NUMBERED: u8 = 3;
+
 /// The newest format.
-pub const FORMAT: u8 = PACKED;
+pub const FORMAT: u8 = NUMBERED;
 
 /// Shorter ones are left as they are.
 const WORTH_PACKING: usize = 1_024;
@@ -31,6 +39,8 @@ pub enum BlobError {
     Format(u8),
     #[error("the blob is not what its format says")]
     Body(#[source] postcard::Error),
+    #[error("the blob is not the state that its format says it is")]
+    State(#[source] numbered::Malformed),
     #[error("the blob cannot be unpacked")]
     Packed(#[source] DecompressError),
     #[error("the blob says that {said} bytes are packed in {in_bytes}, which cannot be")]
@@ -134,6 +144,30 @@ pub(crate) fn value<'de, T: Deserialize<'de>>(plain: &'de [u8]) -> Result<T, Blo
     }
 }
 
+/// Bytes that a state takes at first.
+const STATE: usize = 2 << 10;
+
+/// # Errors
+/// As [`encode`].
+pub fn encode_state(state: &State) -> Result<Vec<u8>, BlobError> {
+    let mut out = Vec::with_capacity(STATE);
+    out.push(NUMBERED);
+    state::write(state, out).map_err(BlobError::Body)
+}
+
+/// # Errors
+/// As [`decode`].
+pub fn decode_state(bytes: &[u8]) -> Result<State, BlobError> {
+    let Some((&NUMBERED, body)) = bytes.split_first() else {
+        return decode(bytes);
+    };
+    let (state, left) = state::read(body).map_err(BlobError::State)?;
+    match left {
+        0 => Ok(state),
+        left => Err(BlobError::Trailing(left)),
+    }
+}
+
 #[cfg(test)]
 #[expect(
     clippy::needless_update,
@@ -203,9 +237,9 @@ mod tests {
         fn random_bytes_are_a_value_or_an_error(bytes: Vec<u8>) {
             let mut bytes = bytes;
             bytes.insert(0, PLAIN);
-            for format in [PLAIN, PACKED] {
+            for format in [PLAIN, PACKED, NUMBERED] {
                 bytes[0] = format;
-                drop(decode::<baton_core::state::State>(&bytes));
+                drop(decode_state(&bytes));
                 drop(decode::<baton_core::book::LedgerRow>(&bytes));
             }
         }

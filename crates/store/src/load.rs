@@ -7,7 +7,6 @@ use baton_core::{
     holdings::Holding,
     id::{Digest, EntityId, Object, RecordKey},
     name::Name,
-    state::State,
     time::Millis,
 };
 
@@ -373,7 +372,7 @@ pub(crate) async fn fetch_entities(
 /// Reads (kind, id, version, body, newest).
 pub(crate) fn entity_row(row: &Row<'_>) -> Result<(EntityId, Entry, i64), Bad> {
     let id = code::entity(row, 0, "kind", "id")?;
-    let state: State = blob::decode(row.bytes(3, "body")?).map_err(|e| Bad::new("body", e))?;
+    let state = blob::decode_state(row.bytes(3, "body")?).map_err(|e| Bad::new("body", e))?;
     if state.id != id {
         return Err(Bad::new(
             "body",

@@ -11,7 +11,8 @@ use baton_core::{
 };
 
 use crate::{
-    blob, code,
+    blob::{self, BlobError},
+    code,
     commit::{Batch, DeadLetter, Erasure},
     error::Error,
     load::{fetch_keys, fetch_links},
@@ -96,7 +97,7 @@ impl Ready {
                 id: *id,
                 version: next_version(entry.version)?,
                 wake: entry.state.wake.map(|wake| wake.0),
-                body: encode("a state", &entry.state)?,
+                body: blob::encode_state(&entry.state).map_err(|e| unwritable("a state", e))?,
             });
             if let Some(newest) = book.stored.newest.get(id) {
                 ready.newest.insert(*id, *newest);
@@ -499,8 +500,12 @@ fn next_version(version: u64) -> Result<i64, Error> {
 }
 
 fn encode<T: serde::Serialize>(what: &'static str, value: &T) -> Result<Vec<u8>, Error> {
-    blob::encode(value).map_err(|e| Error::Bug {
+    blob::encode(value).map_err(|e| unwritable(what, e))
+}
+
+fn unwritable(what: &'static str, source: BlobError) -> Error {
+    Error::Bug {
         what: format!("{what} cannot be written as a blob").into(),
-        source: Some(e.into()),
-    })
+        source: Some(source.into()),
+    }
 }

@@ -1,10 +1,14 @@
 //! Golden files: what was stored once stays readable, and means the same.
 //!
-//! A changed type fails here. Before the first release: `BATON_BLESS=1 cargo test -p baton-store golden` writes the
-//! files anew. After it: raise [`FORMAT`](super::FORMAT), teach `decode` to read the old form, and keep the old
-//! files beside new ones.
+//! A changed type fails here: raise [`FORMAT`](super::FORMAT), teach `decode` to read the old form, and keep the old
+//! files beside new ones, which `BATON_BLESS=1 cargo test -p baton-store golden` writes.
+//!
+//! A state may get a new part without that ([`super::state`]), which old files do not have.
 
-use std::{fmt::Debug, path::Path};
+use std::{
+    fmt::Debug,
+    path::{Path, PathBuf},
+};
 
 use baton_core::{
     book::{LedgerRow, Parked, ParkedCode},
@@ -13,43 +17,71 @@ use baton_core::{
     input::Input,
     rules::ConsentState,
     state::{
-        Cell, CommandKind, ConsentTurn, Delivery, Event, FieldHistory, Golden, History, Intent,
-        IntentEnd, Link, LinkStatusFact, Lock, LockOn, Obs, Outstanding, ReadReason, Refused,
-        Restated, SealedAs, StageFact, State, Written,
+        Absorbed, Cell, CommandKind, ConsentTurn, Delivery, Event, FieldHistory, Golden, Guarded,
+        History, Intent, IntentEnd, Link, LinkStatusFact, Lock, LockOn, Obs, Outstanding,
+        PendingCreate, ReadReason, Refused, Restated, Ruling, SealedAs, StageFact, State, Written,
     },
     time::Millis,
     value::Value,
 };
-use serde::{Serialize, de::DeserializeOwned};
 
-use super::{decode, encode};
+use super::{BlobError, decode, decode_state, encode, encode_state};
 
-fn check<T: Serialize + DeserializeOwned + Debug>(name: &str, sample: &T) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let (blob, text) = (
-        folder.join(format!("{name}.blob")),
-        folder.join(format!("{name}.txt")),
-    );
-    if std::env::var("BATON_BLESS").is_ok_and(|v| v == "1") {
-        let bytes = encode(sample).expect("the sample can be encoded");
-        std::fs::write(&blob, bytes).expect("golden files can be written");
-        std::fs::write(&text, format!("{sample:#?}\n")).expect("golden files can be written");
+struct Files {
+    name: &'static str,
+    blob: PathBuf,
+    meaning: PathBuf,
+}
+
+impl Files {
+    fn of(name: &'static str) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+        Self {
+            name,
+            blob: folder.join(format!("{name}.blob")),
+            meaning: folder.join(format!("{name}.txt")),
+        }
     }
-    let bytes = std::fs::read(&blob).expect("the golden file is there");
-    let meaning = std::fs::read_to_string(&text).expect("the golden file is there");
-    let read: T = decode(&bytes).unwrap_or_else(|e| {
-        panic!("{name}: what was stored cannot be read any more ({e:?}); see the top of this file")
-    });
-    assert_eq!(
-        format!("{read:#?}\n"),
-        meaning,
-        "{name}: what was stored has another meaning; see the top of this file"
-    );
-    assert_eq!(
-        encode(&read).ok().as_deref(),
-        Some(bytes.as_slice()),
-        "{name}: it is written in another form; see the top of this file"
-    );
+
+    /// What was stored is read, and means what it meant.
+    fn read<T: Debug>(&self, decode: impl Fn(&[u8]) -> Result<T, BlobError>) -> (Vec<u8>, T) {
+        let name = self.name;
+        let bytes = std::fs::read(&self.blob).expect("the golden file is there");
+        let meaning = std::fs::read_to_string(&self.meaning).expect("the golden file is there");
+        let read = decode(&bytes).unwrap_or_else(|e| {
+            panic!(
+                "{name}: what was stored cannot be read any more ({e:?}); see the top of this file"
+            )
+        });
+        assert_eq!(
+            format!("{read:#?}\n"),
+            meaning,
+            "{name}: what was stored has another meaning; see the top of this file"
+        );
+        (bytes, read)
+    }
+
+    /// The same, and it is still written in this form.
+    fn check<T: Debug>(
+        &self,
+        sample: &T,
+        encode: impl Fn(&T) -> Result<Vec<u8>, BlobError>,
+        decode: impl Fn(&[u8]) -> Result<T, BlobError>,
+    ) {
+        if std::env::var("BATON_BLESS").is_ok_and(|v| v == "1") {
+            let bytes = encode(sample).expect("the sample can be encoded");
+            std::fs::write(&self.blob, bytes).expect("golden files can be written");
+            std::fs::write(&self.meaning, format!("{sample:#?}\n"))
+                .expect("golden files can be written");
+        }
+        let (bytes, read) = self.read(decode);
+        assert_eq!(
+            encode(&read).ok().as_deref(),
+            Some(bytes.as_slice()),
+            "{}: it is written in another form; see the top of this file",
+            self.name
+        );
+    }
 }
 
 fn person(byte: u8) -> EntityId {
@@ -192,8 +224,7 @@ fn delivery() -> Delivery {
     delivery
 }
 
-#[test]
-fn golden_state() {
+fn state() -> State {
     let mut state = State::new(person(1));
     let mut link = Link::default();
     let fact = LinkStatusFact::ConvertedTo(Object::Contact, "003".into());
@@ -228,7 +259,173 @@ fn golden_state() {
     state.merged_into = Some(person(2));
     state.provenance.insert(record(), person(2));
     state.wake = Some(Millis(1_765_000_000_000));
-    check("state-1", &state);
+    state
+}
+
+#[test]
+fn golden_state_in_postcard() {
+    let (_, read) = Files::of("state-1").read(decode_state);
+    assert_eq!(read, state());
+}
+
+/// Something in every part of a state, of a delivery and of what they are made of.
+#[test]
+fn golden_state_in_numbers() {
+    let mut state = state();
+    let other = RecordKey::new("map", Object::Lead, "17");
+    state.links.insert(other.clone(), Link::default());
+    state
+        .histories
+        .insert(other.clone(), Box::new(many_observations()));
+    let told = Golden {
+        value: Value::text("Zürich"),
+        winner: Some(other.clone()),
+        decided: true,
+        rule_version: "0123456789abcdef".into(),
+        ..Golden::default()
+    };
+    let golden = [
+        (
+            "city",
+            Golden {
+                since: Some(Millis(1)),
+                event: Some(Digest([5; 16])),
+                ..told.clone()
+            },
+        ),
+        ("phone", told.clone()),
+        (
+            "title",
+            Golden {
+                value: Value::Blank,
+                ..told
+            },
+        ),
+    ];
+    let golden = golden.map(|(name, golden)| (name.into(), golden));
+    state.golden = std::sync::Arc::new(golden.into_iter().collect());
+    state.deliveries.insert(other, Box::new(busy_delivery()));
+    let ruling = Ruling {
+        value: Value::Date(1),
+        by: "steward".to_owned(),
+        at: Millis(2),
+    };
+    state.rulings.insert("birthday".into(), ruling.clone());
+    let create = PendingCreate {
+        object: Object::Lead,
+        command: Digest([9; 16]),
+        sent: Millis(3),
+        fields: [("city".into(), Value::text("Zürich"))].into(),
+        stopped: Some((1, "no".into())),
+        golden_version: 1,
+        failures: 2,
+        again_at: Some(Millis(4)),
+    };
+    state.creates.insert("erp".into(), create);
+    let guarded = Guarded {
+        record: record(),
+        fields: vec!["phone".into()],
+        until: Millis(5),
+        held: Some(true),
+    };
+    state.guarded.insert(Digest([5; 16]), guarded);
+    state.sealed_before = Millis(1_763_000_000_000);
+    let absorbed = Absorbed {
+        into: person(1),
+        locks: state.locks.clone(),
+        rulings: [("birthday".into(), ruling)].into(),
+        stages: state.stages.clone(),
+    };
+    state.absorbed.insert(person(3), absorbed);
+    state.erased = Some(Millis(6));
+    state.archived = true;
+    state.settling.insert("address".into(), Millis(7));
+    state.due.insert("address".into(), Millis(8));
+    let files = Files::of("state-3");
+    files.check(&state, encode_state, decode_state);
+    assert_eq!(files.read(decode_state).1, state);
+}
+
+/// Observations that skip and come back, of contents that skip and come back; events with and without everything.
+fn many_observations() -> History {
+    let mut history = history();
+    let first = history.events[0].clone();
+    for number in 0..20_u8 {
+        history.add(Event {
+            event: Digest([number; 16]),
+            time: first.time.plus(1_000 * i64::from(number)),
+            seq: 0,
+            position: Position::new(Millis(1_764_000_000_500), 200, 3, u64::from(number)),
+            read_back: true,
+            by_reading: false,
+            delta: false,
+            actor: None,
+            origin: Origin::Ours,
+            may_match: Vec::new(),
+            ..first.clone()
+        });
+    }
+    history.events[3].time = Millis::UNTIMED;
+    history.write_all_out();
+    let contents = [(1, 0), (2, 1), (3, 1), (20, 0), (7, 4), (8, 6)];
+    let sealed = [
+        SealedAs::Open,
+        SealedAs::Turn,
+        SealedAs::Same,
+        SealedAs::Own,
+    ];
+    if let Some(city) = history.fields.get_mut(&"city".into()) {
+        let obs = contents.into_iter().zip(sealed.into_iter().cycle());
+        let obs = obs.map(|((event, cell), sealed)| Obs {
+            event,
+            cell,
+            sealed,
+        });
+        city.obs.extend(obs);
+        city.cells.push(Cell {
+            value: "12.5".parse().map_or(Value::Blank, Value::Number),
+            seen: Seen::Doubtful,
+            before: Some(Box::new(Value::Bool(false))),
+        });
+    }
+    history
+}
+
+fn busy_delivery() -> Delivery {
+    let mut delivery = delivery();
+    let intent = &delivery.intents[0];
+    let mut refused = intent.clone();
+    refused.number = 2;
+    refused.answered = None;
+    refused.stamp = None;
+    refused.end = IntentEnd::Unknown;
+    for written in refused.fields.values_mut() {
+        written.answered = None;
+        written.refused = true;
+    }
+    delivery.outstanding = Some(Outstanding {
+        command: intent.command,
+        kind: CommandKind::Create,
+        intent: Some(0),
+        sent: Millis(7),
+    });
+    delivery.intents.push(refused);
+    let city = "city".into();
+    let rendering = (Value::text("Zürich"), Value::text("ZURICH"));
+    delivery.renderings.insert(city, rendering);
+    delivery.contested.insert(city, Millis(9));
+    delivery.held.insert(city, Millis(10));
+    delivery
+        .writes
+        .insert(city, vec![(Millis(11), Digest([10; 16]))]);
+    delivery.reverts.insert(city, vec![Millis(12)]);
+    delivery.read_again = Some(ReadReason::Untimed);
+    delivery.last_read = Some((Millis(13), Millis(14)));
+    delivery.refused_record = Some((1, "no".into()));
+    delivery.pending.insert(city);
+    delivery.deleted = true;
+    delivery.retry = Some((1, Millis(15)));
+    delivery
 }
 
 #[test]
@@ -240,7 +437,7 @@ fn golden_ledger_row() {
         outcome: Outcome::Late,
         rule_version: "0123456789abcdef".into(),
     };
-    check("ledger-1", &row);
+    Files::of("ledger-1").check(&row, encode, decode);
 }
 
 #[test]
@@ -256,10 +453,11 @@ fn golden_parked() {
         why: "two people came to share an address".to_owned(),
         change: Some(change()),
     };
-    check("parked-1", &parked);
+    Files::of("parked-1").check(&parked, encode, decode);
 }
 
 #[test]
 fn golden_consent_turns() {
-    check("consent-1", &std::collections::BTreeSet::from([turn()]));
+    let turns = std::collections::BTreeSet::from([turn()]);
+    Files::of("consent-1").check(&turns, encode, decode);
 }
