@@ -240,14 +240,15 @@ pub(crate) fn in_sync(
 }
 
 /// Whether the last write here was of this very value, was acknowledged, and was sent after everything else here had
-/// been seen: then it came later, whatever the target's clock says.
+/// been seen: then it came later, whatever the target's clock says. One without an answer may have been carried out.
 fn landed(seen: &Track<'_>, delivery: &Delivery, field: Name, golden: &Value) -> bool {
     let last = delivery.intents.iter().rev().find_map(|intent| {
         let written = intent.fields.get(&field).filter(|w| !w.refused)?;
-        (intent.end == IntentEnd::Done).then_some((intent, written))
+        (intent.end != IntentEnd::Refused).then_some((intent, written))
     });
     last.is_some_and(|(intent, written)| {
-        written.value == *golden
+        intent.end == IntentEnd::Done
+            && written.value == *golden
             && seen
                 .seats
                 .iter()

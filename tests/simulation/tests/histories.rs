@@ -7,7 +7,7 @@ use baton_simulation::{Mishap, Plan, Sabotage, play};
 const HISTORIES: u64 = 150;
 
 /// Histories that were wrong once, each with what was wrong with it.
-const REGRESSIONS: [(u64, &str); 5] = [
+const REGRESSIONS: [(u64, &str); 6] = [
     (
         10,
         "a batch that waited passed for one that goes on where another worker had come to",
@@ -20,6 +20,10 @@ const REGRESSIONS: [(u64, &str); 5] = [
     (
         34,
         "what a target showed of a record that was read was thrown away",
+    ),
+    (
+        35,
+        "what a write without an answer had left was taken for what an older, answered one had written",
     ),
     (
         85,
