@@ -100,9 +100,13 @@ fn judge_one(
         }
     }
     if moved && let Subject::Group(group) = subject {
-        state
-            .settling
-            .insert(group, at.plus(rules.timing.tuple_settle));
+        let rest = rules.timing.tuple_settle;
+        if rest > 0 {
+            state.settling.insert(group, at.plus(rest));
+        } else {
+            // Nothing to wait for, and nobody has to be woken for it.
+            state.settling.remove(&group);
+        }
     }
 }
 
