@@ -1,9 +1,14 @@
 //! The relay: what the engine decided goes from the outbox to the log, and leaves the outbox once the log has it.
 
-use std::{collections::BTreeSet, error::Error as _, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error as _,
+    time::Instant,
+};
 
 use baton_core::{book::OutTopic, change::Format, id::Digest, name::Name};
 use baton_store::{DeadLetter, OutboxRow, OutboxSeq};
+use tokio::join;
 
 use super::{Engine, EngineError, headers};
 use crate::{
@@ -17,60 +22,132 @@ use crate::{
 pub(super) const UNPUBLISHABLE: &str = "unpublishable";
 
 /// Messages published at a time.
-const PAGE: u32 = 1_000;
+const PAGE: u32 = 2_000;
+
+/// Pages published in one call.
+const PAGES: usize = 8;
+
+/// What became of a page.
+#[derive(Default)]
+struct Sent {
+    /// What may leave the outbox.
+    done: Vec<OutboxSeq>,
+    acknowledged: usize,
+    /// Why the log did not take a message, if one is still to be sent.
+    failure: Option<KafkaFault>,
+}
 
 impl Engine {
-    /// Publishes one page of the outbox, in order. Returns how many messages the log has acknowledged; a page that
-    /// is not full means that the outbox is empty now.
+    /// Publishes what waits in the outbox, in order, some pages at most: while the log takes one in, the next is read
+    /// and the one before it is cleared. Returns how many messages the log has acknowledged; 0 means that the outbox
+    /// is empty now.
     ///
     /// # Errors
     /// When the store cannot be read or written, or the log does not take a message.
     pub async fn relay(&self, publisher: &impl Publish) -> Result<usize, EngineError> {
-        let rows = self.store.outbox_page(OutboxSeq::default(), PAGE).await?;
-        if rows.is_empty() {
-            return Ok(0);
-        }
-        reached(Step::PageRead);
         let started = Instant::now();
+        let mut page = self.page(OutboxSeq::default()).await?;
+        let mut done = Vec::new();
+        let mut acknowledged = 0;
+        for ahead in (0..PAGES).rev() {
+            let Some(last) = page.last().map(|row| row.seq) else {
+                break;
+            };
+            let next = async {
+                match ahead {
+                    0 => Ok(Vec::new()),
+                    _ => self.page(last).await,
+                }
+            };
+            let clear = self.clear(&done);
+            let (sent, cleared, next) = join!(self.publish(page, publisher), clear, next);
+            cleared?;
+            let sent = sent?;
+            done = sent.done;
+            acknowledged += sent.acknowledged;
+            if let Some(fault) = sent.failure {
+                // What waits behind it must not come before it.
+                self.clear(&done).await?;
+                return Err(fault.into());
+            }
+            page = match next {
+                Ok(next) => next,
+                Err(error) => {
+                    self.clear(&done).await?;
+                    return Err(error);
+                }
+            };
+        }
+        self.clear(&done).await?;
+        if acknowledged > 0 {
+            self.metrics.stage(Stage::Relay, started.elapsed());
+        }
+        Ok(acknowledged)
+    }
+
+    async fn page(&self, after: OutboxSeq) -> Result<Vec<OutboxRow>, EngineError> {
+        let page = self.store.outbox_page(after, PAGE).await?;
+        if !page.is_empty() {
+            reached(Step::PageRead);
+        }
+        Ok(page)
+    }
+
+    async fn clear(&self, done: &[OutboxSeq]) -> Result<(), EngineError> {
+        if !done.is_empty() {
+            self.store.outbox_done(done).await?;
+            reached(Step::Cleared);
+        }
+        Ok(())
+    }
+
+    async fn publish(
+        &self,
+        page: Vec<OutboxRow>,
+        publisher: &impl Publish,
+    ) -> Result<Sent, EngineError> {
         let active = self.active();
         let source = format!("baton/{}", active.settings.kafka.group);
         let now = self.clock.now();
-        let mut messages = Vec::with_capacity(rows.len());
-        let mut sent = Vec::with_capacity(rows.len());
-        let mut done: Vec<OutboxSeq> = Vec::with_capacity(rows.len());
-        for row in &rows {
+        let mut messages = Vec::with_capacity(page.len());
+        let mut rows = Vec::with_capacity(page.len());
+        let mut sent = Sent::default();
+        for mut row in page {
             let Some(topic) = active.topics.name(row.topic) else {
                 // The system was taken out of the configuration: nobody would read it.
                 tracing::warn!(
                     topic = logical(row.topic),
                     "dropped a message for a system that is not configured any more"
                 );
-                done.push(row.seq);
+                sent.done.push(row.seq);
                 continue;
             };
             messages.push(Outgoing {
                 topic: topic.to_owned(),
                 key: Some(row.key.clone().into_bytes()),
-                payload: Some(row.body.clone()),
-                timestamp: Some(now),
                 headers: headers::of(row.topic, &row.body, &source, row.at, row.cause),
+                payload: Some(std::mem::take(&mut row.body)),
+                timestamp: Some(now),
             });
-            sent.push(row);
+            rows.push(row);
         }
         let results = publisher.publish(&messages).await;
-        let mut failure = None;
         let mut behind = Behind::default();
-        let mut acknowledged = 0;
-        for (row, result) in sent.into_iter().zip(results) {
+        let mut published: BTreeMap<&str, u64> = BTreeMap::new();
+        for ((row, message), result) in rows.iter().zip(&messages).zip(results) {
             match result {
                 Ok(_) => {
                     if behind.may_leave(row) {
-                        done.push(row.seq);
+                        sent.done.push(row.seq);
                     }
-                    acknowledged += 1;
-                    self.published(row);
+                    sent.acknowledged += 1;
+                    *published.entry(logical(row.topic)).or_default() += 1;
+                    self.observe_command(row);
                 }
-                Err(fault) if fault.refuses_message() => self.bury(row, &fault).await?,
+                Err(fault) if fault.refuses_message() => {
+                    let body = message.payload.as_deref().unwrap_or_default();
+                    self.bury(row, body, &fault).await?;
+                }
                 Err(fault) => {
                     if fault.passing() == Passing::No {
                         tracing::error!(
@@ -81,18 +158,17 @@ impl Engine {
                     }
                     self.metrics.log_errors.inc();
                     behind.failed(row);
-                    failure = failure.or(Some(fault));
+                    sent.failure = sent.failure.or(Some(fault));
                 }
             }
         }
-        reached(Step::Published);
-        self.store.outbox_done(&done).await?;
-        reached(Step::Cleared);
-        self.metrics.stage(Stage::Relay, started.elapsed());
-        match failure {
-            Some(fault) => Err(fault.into()),
-            None => Ok(acknowledged),
+        for (topic, count) in published {
+            self.metrics.published(topic, count);
         }
+        if !rows.is_empty() {
+            reached(Step::Published);
+        }
+        Ok(sent)
     }
 
     /// Publishes until the outbox is empty. Returns how many messages.
@@ -110,7 +186,12 @@ impl Engine {
     }
 
     /// A message that the log will not take however often it is asked must not keep the others from it.
-    async fn bury(&self, row: &OutboxRow, fault: &KafkaFault) -> Result<(), EngineError> {
+    async fn bury(
+        &self,
+        row: &OutboxRow,
+        body: &[u8],
+        fault: &KafkaFault,
+    ) -> Result<(), EngineError> {
         let active = self.active();
         let system = match row.topic {
             OutTopic::Commands(system) => system,
@@ -120,11 +201,7 @@ impl Engine {
             .source()
             .map_or_else(|| fault.to_string(), ToString::to_string);
         let letter = DeadLetter {
-            id: Digest::of(&[
-                UNPUBLISHABLE.as_bytes(),
-                &row.seq.0.to_le_bytes(),
-                &row.body,
-            ]),
+            id: Digest::of(&[UNPUBLISHABLE.as_bytes(), &row.seq.0.to_le_bytes(), body]),
             at: self.clock.now(),
             code: "unpublishable".into(),
             place: "outbox".to_owned(),
@@ -139,7 +216,7 @@ impl Engine {
             partition: -1,
             offset: row.seq.0,
             key: Some(row.key.clone().into_bytes()),
-            payload: row.body.clone(),
+            payload: body.to_vec(),
         };
         tracing::error!(
             topic = logical(row.topic),
@@ -152,8 +229,7 @@ impl Engine {
         Ok(())
     }
 
-    fn published(&self, row: &OutboxRow) {
-        self.metrics.published(logical(row.topic), 1);
+    fn observe_command(&self, row: &OutboxRow) {
         if matches!(row.topic, OutTopic::Commands(_)) {
             let took = self.clock.now().since(row.at).max(0);
             #[expect(clippy::cast_precision_loss, reason = "a histogram's sample")]
