@@ -208,7 +208,7 @@ impl Default for Daemon {
             roles: Role::ALL.into_iter().collect(),
             batch_messages: 500,
             batch_bytes: 4 << 20,
-            batch_wait: Duration::from_millis(20),
+            batch_wait: Duration::from_millis(5),
             max_message: 8 << 20,
             poison_limit: 100,
             poison_window: Duration::from_secs(60),

@@ -280,7 +280,7 @@ pub(super) static DAEMON: TableSpec = table(
         key(
             "batch_wait",
             Shape::Duration(0, MINUTE),
-            "How long a batch waits for more. Default 20ms.",
+            "How long a batch waits for more. Default 5ms.",
         ),
         key(
             "max_message",

@@ -35,7 +35,6 @@ impl Daemon {
                 messages: settings.batch_messages as usize,
                 bytes: usize::try_from(settings.batch_bytes).unwrap_or(usize::MAX),
                 wait: settings.batch_wait,
-                largest_message: settings.max_message,
             },
             positions_of(self.engine.clone(), self.stop.soft.clone()),
             self.engine.metrics.clone(),

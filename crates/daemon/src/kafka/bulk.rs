@@ -159,7 +159,7 @@ pub fn pass_through(
 ) -> Result<Duration, KafkaFault> {
     const PATIENCE: Duration = Duration::from_secs(30);
     let consumer: BaseConsumer<Tell> = connection
-        .consumer(8 << 20, &[])
+        .consumer(&[("fetch.message.max.bytes", "8388608")])
         .create_with_context(Tell)
         .map_err(KafkaFault::Setup)?;
     let mut assignment = TopicPartitionList::new();

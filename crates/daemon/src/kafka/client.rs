@@ -53,12 +53,10 @@ impl Connection {
     }
 
     /// A consumer whose place is kept by the store: the log's own commits are hints.
-    pub(super) fn consumer(&self, largest_message: u64, defaults: &[(&str, &str)]) -> ClientConfig {
-        let largest = largest_message.clamp(1 << 20, 64 << 20).to_string();
+    pub(super) fn consumer(&self, defaults: &[(&str, &str)]) -> ClientConfig {
         let mut all = vec![
             ("fetch.wait.max.ms", "50"),
             ("queued.max.messages.kbytes", "32768"),
-            ("fetch.message.max.bytes", &largest),
         ];
         all.extend(defaults);
         let mut config = self.client_with(&all);
@@ -245,7 +243,7 @@ mod tests {
             settings,
         };
         let defaults = [("session.timeout.ms", "10000"), ("linger.ms", "2")];
-        let config = connection.consumer(1, &defaults);
+        let config = connection.consumer(&defaults);
         assert_eq!(config.get("session.timeout.ms"), Some("30000"));
         assert_eq!(config.get("linger.ms"), Some("2"));
         assert_eq!(config.get("group.id"), Some("baton"));

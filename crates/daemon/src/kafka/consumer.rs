@@ -30,10 +30,12 @@ use crate::{engine::Consumed, telemetry::Metrics};
 pub struct Limits {
     pub messages: usize,
     pub bytes: usize,
-    /// How long a batch that is not full waits for more.
+    /// How long a batch that is not full waits for more, even if nobody is busy.
     pub wait: Duration,
-    pub largest_message: u64,
 }
+
+/// How often a batch that could go looks whether the engine has room for it, while it grows.
+const BUSY: Duration = Duration::from_millis(2);
 
 /// Asks the store for the positions of partitions. Called from the consumer's thread, which may block.
 pub type PositionsOf =
@@ -75,14 +77,14 @@ impl GroupConsumer {
         positions: PositionsOf,
         metrics: Arc<Metrics>,
     ) -> Result<Self, KafkaFault> {
-        let config = connection.consumer(
-            limits.largest_message,
-            &[
-                ("statistics.interval.ms", "5000"),
-                ("session.timeout.ms", "10000"),
-                ("heartbeat.interval.ms", "2000"),
-            ],
-        );
+        let config = connection.consumer(&[
+            ("statistics.interval.ms", "5000"),
+            ("session.timeout.ms", "10000"),
+            ("heartbeat.interval.ms", "2000"),
+            // What waits here waits between a command and its answer. When there is room, more is fetched soon.
+            ("queued.max.messages.kbytes", "4096"),
+            ("fetch.queue.backoff.ms", "10"),
+        ]);
         let consumer: BaseConsumer<Assigned> = config
             .create_with_context(Assigned {
                 connection: connection.clone(),
@@ -94,8 +96,8 @@ impl GroupConsumer {
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         consumer.subscribe(&names).map_err(KafkaFault::setup)?;
         let (control, commands) = blocking::channel();
-        // Two batches ahead keep the engine busy and bound the memory.
-        let (hand_over, batches) = mpsc::channel(2);
+        // One waits while the next is gathered: the engine is kept busy, and what comes meanwhile goes together.
+        let (hand_over, batches) = mpsc::channel(1);
         let thread = std::thread::Builder::new()
             .name("baton-consumer".into())
             .spawn(move || {
@@ -156,7 +158,7 @@ impl Pump {
                     return;
                 }
             }
-            let batch = self.gather();
+            let batch = self.gather(batches);
             if !batch.is_empty() && batches.blocking_send(batch).is_err() {
                 return;
             }
@@ -206,14 +208,19 @@ impl Pump {
         true
     }
 
-    fn gather(&mut self) -> Vec<Consumed> {
+    /// A batch that is full, or that has waited for long enough and is expected; an empty one if nothing comes.
+    fn gather(&mut self, batches: &mpsc::Sender<Vec<Consumed>>) -> Vec<Consumed> {
         let mut batch = Vec::new();
         let mut bytes = 0;
         let mut deadline: Option<Instant> = None;
         loop {
-            let patience = deadline.map_or(Duration::from_millis(50), |at| {
-                at.saturating_duration_since(Instant::now())
-            });
+            let rest = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            let busy = batches.capacity() == 0 && !batches.is_closed();
+            let patience = match rest {
+                None => Duration::from_millis(50),
+                Some(Duration::ZERO) if busy => BUSY,
+                Some(rest) => rest,
+            };
             match self.consumer.poll(patience) {
                 Some(Ok(message)) => {
                     let message = self.consumer.context().incoming().take(&message);
@@ -249,7 +256,7 @@ impl Pump {
                         return batch;
                     }
                 }
-                None if deadline.is_none_or(|at| Instant::now() >= at) => return batch,
+                None if batch.is_empty() || patience.is_zero() => return batch,
                 None => {}
             }
         }

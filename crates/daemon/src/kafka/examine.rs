@@ -104,7 +104,7 @@ pub async fn examine(connection: &Connection, topics: &[String]) -> Result<LogFa
 /// Everything that there is. The first question, so that a consumer asks it: only that one can be asked why nobody answers.
 fn list(connection: &Connection) -> Result<Metadata, NoAnswer> {
     let consumer: BaseConsumer<Hear> = connection
-        .consumer(1 << 20, &[])
+        .consumer(&[])
         .create_with_context(Hear::default())
         .map_err(|error| NoAnswer {
             fault: KafkaFault::setup(error),
@@ -248,7 +248,7 @@ fn group(connection: &Connection, facts: &LogFacts) -> Result<Group, KafkaFault>
         return Ok(Group::Unasked);
     };
     let consumer: BaseConsumer<Tell> = connection
-        .consumer(1 << 20, &[])
+        .consumer(&[])
         .create_with_context(Tell)
         .map_err(KafkaFault::setup)?;
     let mut wanted = TopicPartitionList::new();

@@ -91,7 +91,7 @@ impl Reader {
     }
 
     fn unassigned(connection: &Connection, topics: &[String]) -> Result<Self, KafkaFault> {
-        let mut config = connection.consumer(8 << 20, &[]);
+        let mut config = connection.consumer(&[]);
         // It joins no group: the id only has to be there.
         config.set("enable.partition.eof", "true");
         let open = || config.create_with_context(Tell).map_err(KafkaFault::setup);
