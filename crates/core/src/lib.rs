@@ -46,4 +46,5 @@ pub mod survey;
 mod tasks;
 pub mod time;
 pub mod value;
+mod weight;
 pub mod wire;

@@ -75,7 +75,7 @@ pub(crate) fn unescape(text: &str) -> Option<String> {
 }
 
 /// Rows for `{values}` or `{input}`.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Rows {
     pub cells: Vec<Cell>,
     pub len: usize,

@@ -98,6 +98,12 @@ pub struct Prepared {
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Newest(BTreeMap<EntityId, i64>);
 
+impl Newest {
+    pub fn iter(&self) -> impl Iterator<Item = (&EntityId, &i64)> {
+        self.0.iter()
+    }
+}
+
 impl Prepared {
     /// Whether the next batch must wait until this is written, because a book cannot stand for all that it writes:
     /// counts that all batches add to, and rows that were written without having been read.
@@ -164,17 +170,21 @@ impl Store {
     /// As [`Store::commit`].
     pub async fn write(&self, prepared: Prepared) -> Result<Newest, Error> {
         let mut ready = prepared.ready;
+        let pages = ready.pages();
         let mut tx = self.pool.write().await?;
         let mut conn = tx.conn();
         ready.look_up_blind(&mut conn).await?;
         ready.write(&mut conn).await?;
         tx.commit().await?;
+        self.pool.grown(pages);
         Ok(Newest(ready.newest))
     }
 
-    /// What of a book the next batch must see while the commit is under way: what is written. The rest can be read.
+    /// Parts a book in two: what the next batch must see while the commit is under way, which is what is written, and
+    /// entities that were only looked at, which are as they are stored. Entities take their records' links along. What
+    /// else was looked up is dropped; it can be read.
     #[must_use]
-    pub fn carried(mut book: Book, prepared: &Prepared) -> Book {
+    pub fn parted(mut book: Book, prepared: &Prepared) -> (Book, Book) {
         let mut carried = Book::default();
         for row in &prepared.ready.entities {
             if let Some(entry) = book.entities.remove(&row.id) {
@@ -184,11 +194,26 @@ impl Store {
                 carried.stored.newest.insert(row.id, newest);
             }
         }
+        let mut seen = Book {
+            entities: book.entities,
+            ..Book::default()
+        };
+        seen.stored.newest = book.stored.newest;
+        for (record, entity) in book.links {
+            let Some(version) = book.stored.links.remove(&record) else {
+                continue;
+            };
+            let written = carried.entities.contains_key(&entity);
+            let part = if written { &mut carried } else { &mut seen };
+            part.stored.links.insert(record.clone(), version);
+            part.links.insert(record, entity);
+        }
         for record in &prepared.ready.written.links {
-            if let Some(entity) = book.links.remove(record) {
+            // Of an entity that is not written: it must be seen nonetheless.
+            if let Some(entity) = seen.links.remove(record) {
                 carried.links.insert(record.clone(), entity);
             }
-            if let Some(version) = book.stored.links.remove(record) {
+            if let Some(version) = seen.stored.links.remove(record) {
                 carried.stored.links.insert(record.clone(), version);
             }
         }
@@ -205,7 +230,7 @@ impl Store {
                 carried.addresses.insert(*address, row);
             }
         }
-        carried
+        (carried, seen)
     }
 }
 

@@ -9,6 +9,7 @@ mod cell;
 mod code;
 mod commit;
 mod error;
+mod fold;
 mod load;
 #[cfg(feature = "memory")]
 pub mod memory;

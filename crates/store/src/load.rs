@@ -1,6 +1,6 @@
 //! Fills a book with what a batch needs, in a handful of statements whatever the batch's size.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use baton_core::{
     book::{AddressRow, Book, Entry, GuardKey, Needs, Rereading},
@@ -64,6 +64,22 @@ const ENTITIES: Sql = Sql {
     table: "entities",
     key: 2,
     input: &[Type::Int, Type::Bytes],
+};
+
+// One row instead of one for each: mostly all of them stand.
+const HOW_MANY_STAND: Sql = Sql {
+    text: "SELECT COUNT(*) FROM {input} CROSS JOIN entities e
+           WHERE e.kind = input.column1 AND e.id = input.column2 AND e.version = input.column3",
+    table: "entities",
+    key: 0,
+    input: &[Type::Int, Type::Bytes, Type::Int],
+};
+const STANDING: Sql = Sql {
+    text: "SELECT e.kind, e.id FROM {input} CROSS JOIN entities e
+           WHERE e.kind = input.column1 AND e.id = input.column2 AND e.version = input.column3",
+    table: "entities",
+    key: 2,
+    input: &[Type::Int, Type::Bytes, Type::Int],
 };
 
 /// A link as stored.
@@ -182,6 +198,37 @@ impl Store {
             });
         }
         Ok(learned)
+    }
+}
+
+impl Store {
+    /// Which of these entities, each with the version that somebody holds it at, are stored at another one by now, or
+    /// not at all.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn moved(&self, held: &BTreeMap<EntityId, u64>) -> Result<BTreeSet<EntityId>, Error> {
+        let mut rows = Rows::default();
+        for (id, version) in held {
+            // No version comes near the end of these numbers.
+            let version = i64::try_from(*version).unwrap_or(i64::MAX);
+            rows.push([
+                code::of_kind(id.kind).into(),
+                id.digest.into(),
+                version.into(),
+            ]);
+        }
+        let mut reader = self.pool.reader().await?;
+        let mut conn = reader.conn();
+        let counts = conn.fetch_rows(&HOW_MANY_STAND, rows.clone(), |row| row.int(0, "count"));
+        let stand: i64 = counts.await?.into_iter().sum();
+        if usize::try_from(stand) == Ok(held.len()) {
+            return Ok(BTreeSet::new());
+        }
+        let standing = conn.fetch_rows(&STANDING, rows, |row| code::entity(row, 0, "kind", "id"));
+        let standing: BTreeSet<EntityId> = standing.await?.into_iter().collect();
+        let held = held.keys().copied();
+        Ok(held.filter(|id| !standing.contains(id)).collect())
     }
 }
 

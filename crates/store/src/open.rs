@@ -1,6 +1,6 @@
 //! Opening a store, its tables and what is fixed once per installation.
 
-use std::{path::Path, str::FromStr, time::Duration};
+use std::{path::Path, str::FromStr, sync::Arc, time::Duration};
 
 use baton_core::{id::Digest, time::Millis};
 use sqlx::{
@@ -162,8 +162,8 @@ impl Store {
                 Durability::Full => SqliteSynchronous::Full,
             })
             .busy_timeout(Duration::from_secs(5))
-            // A page changed by several batches is copied back once: 64 MiB of log before a checkpoint.
-            .pragma("wal_autocheckpoint", "16384")
+            // The log is folded beside the work; see `fold`. Only if that does not come to it, a commit has to.
+            .pragma("wal_autocheckpoint", "65536")
             .pragma("journal_size_limit", "268435456")
             .pragma("cache_size", "-16384")
             // Pages are read where the system keeps them, without a copy of our own.
@@ -188,11 +188,19 @@ impl Store {
         };
         // The writer first: it creates the file and sets the journal mode.
         let writer = patiently(|| pool(1).connect_with(base.clone())).await?;
-        let reading = base.create_if_missing(false).pragma("query_only", "on");
+        let reading = base
+            .create_if_missing(false)
+            .pragma("query_only", "on")
+            // Only what is still in the log has to be copied, and that for the moment.
+            .pragma("cache_size", "-2048");
         let most = options.connections.unwrap_or(4).max(1);
         let readers = patiently(|| pool(most).connect_with(reading.clone())).await?;
         Ok(Self {
-            pool: Pool::Sqlite { writer, readers },
+            pool: Pool::Sqlite {
+                writer,
+                readers,
+                folding: Arc::default(),
+            },
         })
     }
 

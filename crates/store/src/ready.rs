@@ -15,6 +15,7 @@ use crate::{
     code,
     commit::{Batch, DeadLetter, Erasure},
     error::Error,
+    fold,
     load::{fetch_keys, fetch_links},
     packet::Packet,
     sql::{Conn, Rows, escape},
@@ -69,6 +70,7 @@ pub(crate) struct Ready {
     /// The number of each entity's newest row in the ledger: as stored, and after writing as it is then.
     pub newest: BTreeMap<EntityId, i64>,
     pub outbox: Rows,
+    outbox_bytes: usize,
     positions: Rows,
     parked: Rows,
     unparked: Rows,
@@ -322,6 +324,7 @@ impl Ready {
             what: "messages cannot be written as a blob".into(),
             source: Some(e.into()),
         })?;
+        self.outbox_bytes += body.len();
         // A row has some hundred messages.
         let messages = i64::try_from(packet.len()).unwrap_or(i64::MAX);
         self.outbox
@@ -361,6 +364,14 @@ impl Ready {
             && self.rereads.is_empty()
             && self.rewritten_ledger.is_empty()
             && self.rewritten_parked.is_empty())
+    }
+
+    /// About how many pages of a database this fills or changes. A row of the outbox also has to go again.
+    pub fn pages(&self) -> usize {
+        let of = |bytes: usize| bytes / fold::PAGE;
+        let entities = self.entities.iter().map(|row| 1 + of(row.body.len()));
+        let ledger = self.ledger.iter().map(|row| row.body.len());
+        entities.sum::<usize>() + of(ledger.sum()) + 2 * of(self.outbox_bytes)
     }
 
     /// Links and keys that the batch wrote without reading are compared with what is stored now.

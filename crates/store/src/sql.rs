@@ -18,13 +18,13 @@ use sqlx::{
     sqlite::{SqliteArguments, SqliteConnection},
 };
 
-use crate::error::Error;
 #[cfg(feature = "memory")]
 use crate::memory;
 pub(crate) use crate::{
     cell::{Cell, Rows, escape, unescape},
     row::{Bad, Row},
 };
+use crate::{error::Error, fold::Folding};
 
 /// Type of an input column.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,9 +53,8 @@ pub(crate) struct Numbers {
     pub draw: Sql,
 }
 
-/// Rows per statement on SQLite, largest first. The largest times the widest table stays below its limit of 32766
-/// bound values.
-const CHUNKS: [usize; 4] = [512, 64, 8, 1];
+/// Rows per statement on SQLite at most. Times the widest table this stays below its limit of 32766 bound values.
+const CHUNK: usize = 512;
 
 /// Rows per statement on PostgreSQL: keeps one message below its limit of 1 GiB with bodies of 100 KiB.
 const PG_ROWS: usize = 8192;
@@ -66,6 +65,7 @@ pub(crate) enum Pool {
         /// One connection: SQLite has one writer at a time, and waiting here is fair.
         writer: SqlitePool,
         readers: SqlitePool,
+        folding: Arc<Folding>,
     },
     Postgres(PgPool),
     #[cfg(feature = "memory")]
@@ -118,7 +118,9 @@ impl Pool {
 
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { writer, readers } => {
+            Self::Sqlite {
+                writer, readers, ..
+            } => {
                 // The writer last: the last connection to close folds the write-ahead log into the database.
                 readers.close().await;
                 writer.close().await;
@@ -231,10 +233,10 @@ impl Conn<'_> {
         let mut cells = rows.cells.into_iter();
         match self {
             Self::Sqlite(conn) => {
-                for chunk in chunks(rows.len) {
-                    let chunk_cells = cells.by_ref().take(chunk * sql.input.len());
-                    let arguments = arguments!(SqliteArguments, chunk_cells);
-                    let text = AssertSqlSafe(sqlite_text(sql, chunk));
+                for (taken, size) in chunks(rows.len) {
+                    let chunk = padded(&mut cells, sql, taken, size);
+                    let arguments = arguments!(SqliteArguments, chunk);
+                    let text = AssertSqlSafe(sqlite_text(sql, size));
                     touched += sqlx::query_with(text, arguments)
                         .execute(&mut **conn)
                         .await?
@@ -326,10 +328,10 @@ impl Conn<'_> {
         let mut cells = rows.cells.into_iter();
         match self {
             Self::Sqlite(conn) => {
-                for chunk in chunks(rows.len) {
-                    let chunk_cells = cells.by_ref().take(chunk * sql.input.len());
-                    let arguments = arguments!(SqliteArguments, chunk_cells);
-                    let text = AssertSqlSafe(sqlite_text(sql, chunk));
+                for (taken, size) in chunks(rows.len) {
+                    let chunk = padded(&mut cells, sql, taken, size);
+                    let arguments = arguments!(SqliteArguments, chunk);
+                    let text = AssertSqlSafe(sqlite_text(sql, size));
                     let found = sqlx::query_with(text, arguments)
                         .fetch_all(&mut **conn)
                         .await?;
@@ -355,13 +357,28 @@ impl Conn<'_> {
     }
 }
 
-/// Sizes of the statements that together carry `rows` rows.
-fn chunks(mut rows: usize) -> impl Iterator<Item = usize> {
+/// How many rows the statements that together carry `rows` rows take, and how many each has room for. There are few
+/// sizes, so that the prepared statements are found again, and few statements, because each is a trip to the thread that
+/// has the connection.
+fn chunks(mut rows: usize) -> impl Iterator<Item = (usize, usize)> {
     std::iter::from_fn(move || {
-        let size = CHUNKS.into_iter().find(|size| *size <= rows)?;
-        rows -= size;
-        Some(size)
+        let taken = rows.min(CHUNK);
+        rows -= taken;
+        (taken > 0).then(|| (taken, taken.next_power_of_two()))
     })
+}
+
+/// The cells of the next rows, and rows of NULL for the room that they leave: such a row is not inserted, and joins
+/// nothing.
+fn padded(
+    cells: &mut std::vec::IntoIter<Cell>,
+    sql: &Sql,
+    taken: usize,
+    size: usize,
+) -> impl Iterator<Item = Cell> {
+    let width = sql.input.len();
+    let rest = std::iter::repeat_n(Cell::Int(None), (size - taken) * width);
+    cells.by_ref().take(taken * width).chain(rest)
 }
 
 /// The next rows as one array per column.
@@ -425,10 +442,12 @@ fn sqlite_text(sql: &Sql, rows: usize) -> Arc<str> {
     remembered(&TEXTS, sql, rows, || {
         // Unnumbered: SQLite looks numbered ones up by their names, one after the other.
         let row = format!("({})", vec!["?"; sql.input.len()].join(","));
-        let values = format!("VALUES {}", vec![row.as_str(); rows].join(","));
+        let values = format!("(VALUES {})", vec![row.as_str(); rows].join(","));
+        // No first column of a table can be NULL; see `padded`.
+        let filled = format!("SELECT * FROM {values} WHERE column1 IS NOT NULL");
         sql.text
-            .replace("{values}", &values)
-            .replace("{input}", &format!("({values}) AS input"))
+            .replace("{values}", &filled)
+            .replace("{input}", &format!("{values} AS input"))
     })
 }
 
@@ -461,7 +480,10 @@ mod tests {
     #[test]
     fn chunks_carry_every_row_once() {
         for rows in [0, 1, 7, 8, 9, 63, 511, 512, 513, 5000] {
-            assert_eq!(chunks(rows).sum::<usize>(), rows);
+            let chunks: Vec<_> = chunks(rows).collect();
+            assert_eq!(chunks.iter().map(|(taken, _)| taken).sum::<usize>(), rows);
+            let has_room = |&(taken, size): &(usize, usize)| size >= taken && size < 2 * taken;
+            assert!(chunks.iter().all(has_room), "{chunks:?}");
         }
     }
 }

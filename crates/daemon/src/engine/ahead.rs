@@ -102,6 +102,7 @@ impl Engine {
                     continue;
                 };
                 prepared.follow(newest);
+                work.warm.note(newest);
             }
             let ahead = self.commit(prepared, plan, std::mem::take(batch)).await;
             drop(work);
@@ -123,7 +124,9 @@ impl Engine {
         ahead.through().await;
         if let Some(commit) = ahead.commit.take() {
             match commit.outcome {
-                Some(Ok(_)) => {
+                Some(Ok(newest)) => {
+                    self.keep_warm(commit.plan.rows, commit.plan.turn, newest)
+                        .await;
                     let stopped = commit.plan.stopped;
                     let mut report = self.conclude(commit.plan.decided, &ahead.batch);
                     self.note_stopped(&stopped);
@@ -143,6 +146,18 @@ impl Engine {
         let report = self.process(&mut ahead.batch).await?;
         *behind = None;
         Ok(report)
+    }
+
+    /// Keeps at hand what a commit has written and no batch was settled on, unless somebody else has settled anything
+    /// since `turn`.
+    async fn keep_warm(&self, rows: Option<Book>, turn: u64, newest: Newest) {
+        let Some(mut rows) = rows else { return };
+        let mut work = self.work.lock().await;
+        if work.turn == turn {
+            let written = newest.iter().map(|(id, seq)| (*id, *seq));
+            rows.stored.newest.extend(written);
+            work.warm.keep(rows, Instant::now());
+        }
     }
 
     /// `decode → normalise → identify → apply`, on a book that may hold rows already, and the rows to write.
@@ -166,7 +181,8 @@ impl Engine {
         let at = self.instant(work, batch.iter().map(|m| m.arrival).max());
         let advances = work.places.advances(batch);
         let docket = Docket::of(batch, intakes, advances, Moves::Forward, at);
-        let decided = match self.decide(&mut book, &active, docket, batch).await {
+        let warm = &mut work.warm;
+        let decided = match self.decide(&mut book, warm, &active, docket, batch).await {
             Ok(decided) => decided,
             Err(error) => {
                 batch.extend(refused);
@@ -174,7 +190,9 @@ impl Engine {
             }
         };
         let prepared = Store::prepare(&mut book, &decided.stored)?;
-        let rows = (!prepared.stands_alone()).then(|| Store::carried(book, &prepared));
+        let (written, seen) = Store::parted(book, &prepared);
+        work.warm.keep(seen, Instant::now());
+        let rows = (!prepared.stands_alone()).then_some(written);
         work.places.moved(&decided.stored.positions);
         let plan = Plan {
             decided,
@@ -214,6 +232,7 @@ impl Engine {
 
 /// What was thought to come true has not.
 fn forget(work: &mut Work, plan: Plan, batch: &mut Vec<Consumed>) {
+    work.warm.clear();
     work.places.stayed(&plan.decided.stored.positions);
     work.flood = plan.flood_before;
     batch.extend(plan.refused);

@@ -17,6 +17,7 @@ mod reread;
 mod tally;
 mod timers;
 mod topics;
+mod warm;
 
 use std::{
     collections::BTreeMap,
@@ -42,6 +43,7 @@ use crate::{
     telemetry::Metrics,
 };
 use flood::Flood;
+use warm::Warm;
 
 /// What is configured: replaced as a whole by a reload.
 #[derive(Clone, Debug)]
@@ -135,6 +137,7 @@ struct Work {
     at: Millis,
     /// Rises with every transaction that waited for its commit: what was thought of before is stale.
     turn: u64,
+    warm: Warm,
 }
 
 impl Engine {

@@ -15,6 +15,7 @@ use super::{
     decode::{BURIED, Intake, decode},
     docket::{Decided, Docket, Moves, dead_letter_message, positions, stem},
     observe::{Effects, answer_name, run_counts},
+    warm::Warm,
 };
 use crate::{
     faults::{Step, reached},
@@ -155,7 +156,7 @@ impl Engine {
         for _ in 0..ATTEMPTS {
             let at = self.instant(&mut work, None);
             let (items, batch) = make().await?;
-            match self.transact(&active, items, batch, at).await {
+            match self.transact(&mut work, &active, items, batch, at).await {
                 Ok(settled) => {
                     work.turn += 1;
                     return Ok(settled);
@@ -183,6 +184,8 @@ impl Engine {
         batch: &mut Vec<Consumed>,
         error: EngineError,
     ) -> Result<(), EngineError> {
+        // What a transaction that did not come about left, or somebody else has changed, is not known.
+        work.warm.clear();
         let error = match error {
             EngineError::Store(error) => error,
             EngineError::CommitLost => {
@@ -235,12 +238,15 @@ impl Engine {
         };
         let docket = Docket::of(batch, intakes, advances, moves, at);
         let mut book = Book::default();
-        let decided = self.decide(&mut book, active, docket, batch).await?;
+        let decided = self
+            .decide(&mut book, &mut work.warm, active, docket, batch)
+            .await?;
         let started = Instant::now();
         self.store.commit(&mut book, &decided.stored).await?;
         self.metrics.stage(Stage::Commit, started.elapsed());
         reached(Step::Committed);
         work.places.moved(&decided.stored.positions);
+        work.warm.keep(book, Instant::now());
         work.turn += 1;
         Ok(self.conclude(decided, batch))
     }
@@ -249,6 +255,7 @@ impl Engine {
     pub(super) async fn decide(
         &self,
         book: &mut Book,
+        warm: &mut Warm,
         active: &Active,
         docket: Docket,
         batch: &[Consumed],
@@ -262,7 +269,7 @@ impl Engine {
             mut stored,
             at,
         } = docket;
-        let settled = self.apply(book, active, items, at, &causes).await?;
+        let settled = self.apply(book, warm, active, items, at, &causes).await?;
         let messages = dead.iter().map(|(.., dead)| dead_letter_message(dead, at));
         book.out.messages.extend(messages);
         // An answer is no change; what a run comes to is told of its changes.
@@ -319,19 +326,23 @@ impl Engine {
     /// `identify → apply → commit` of items that no message brought.
     async fn transact(
         &self,
+        work: &mut Work,
         active: &Active,
         items: Vec<Item>,
         batch: Batch,
         at: Millis,
     ) -> Result<Vec<Settled>, EngineError> {
         let mut book = Book::default();
-        let settled = self.apply(&mut book, active, items, at, &[]).await?;
+        let settled = self
+            .apply(&mut book, &mut work.warm, active, items, at, &[])
+            .await?;
         let effects = Effects::of(&book);
         reached(Step::Applied);
         let started = Instant::now();
         self.store.commit(&mut book, &batch).await?;
         self.metrics.stage(Stage::Commit, started.elapsed());
         reached(Step::Committed);
+        work.warm.keep(book, Instant::now());
         effects.count(&self.metrics);
         Ok(settled)
     }
@@ -340,13 +351,14 @@ impl Engine {
     async fn apply(
         &self,
         book: &mut Book,
+        warm: &mut Warm,
         active: &Active,
         items: Vec<Item>,
         at: Millis,
         causes: &[Option<Digest>],
     ) -> Result<Vec<Settled>, EngineError> {
         let started = Instant::now();
-        self.identify(book, &items, active).await?;
+        self.identify(book, warm, &items, active).await?;
         self.metrics.stage(Stage::Identify, started.elapsed());
         reached(Step::Identified);
 
@@ -364,20 +376,52 @@ impl Engine {
         Ok(settled)
     }
 
-    /// Loads what the items can touch.
+    /// Loads what the items can touch, as far as it is not at hand.
     async fn identify(
         &self,
         book: &mut Book,
+        warm: &mut Warm,
         items: &[Item],
         active: &Active,
     ) -> Result<(), EngineError> {
         for _ in 0..ROUNDS {
             let needs = book.needs(items, &active.rules);
-            if is_empty(&needs) || self.store.load(book, &needs).await? == 0 {
+            if is_empty(&needs) {
+                return Ok(());
+            }
+            let lent = self.lend(book, warm, &needs).await?;
+            if self.store.load(book, &needs).await? == 0 && !lent {
                 return Ok(());
             }
         }
         Err(EngineError::Bottomless)
+    }
+
+    /// Puts into the book who is at hand and stands in the store just so. Returns whether there was anybody.
+    async fn lend(
+        &self,
+        book: &mut Book,
+        warm: &mut Warm,
+        needs: &Needs,
+    ) -> Result<bool, EngineError> {
+        let lent = warm.lend(book, needs);
+        if lent.is_empty() {
+            return Ok(false);
+        }
+        let versions = lent.iter().filter_map(|id| {
+            let entry = book.entities.get(id)?;
+            Some((*id, entry.version))
+        });
+        let moved = self.store.moved(&versions.collect()).await?;
+        if !moved.is_empty() {
+            book.entities.retain(|id, _| !moved.contains(id));
+            book.stored.newest.retain(|id, _| !moved.contains(id));
+            let stale = book.links.extract_if(|_, entity| moved.contains(entity));
+            for (record, _) in stale.collect::<Vec<_>>() {
+                book.stored.links.remove(&record);
+            }
+        }
+        Ok(moved.len() < lent.len())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Timers: due entities are woken in due order, through the same path as everything else.
 
-use std::{collections::BTreeSet, sync::atomic::Ordering};
+use std::{collections::BTreeSet, sync::atomic::Ordering, time::Instant};
 
 use baton_core::{
     book::Item,
@@ -38,6 +38,9 @@ impl Engine {
                         timers = found,
                         "woken entities are due at the same instant again"
                     );
+                }
+                if let Ok(mut work) = self.work.try_lock() {
+                    work.warm.make_room(Instant::now());
                 }
                 self.prune().await?;
                 return Ok(fired + self.reread_some().await?);

@@ -9,11 +9,13 @@ mod given;
 mod help;
 mod log;
 mod pipeline;
+mod relaying;
 mod rereading;
 mod stewards;
 mod story;
 mod upgrade;
 mod versions;
+mod warm;
 
 /// The database behind [`given::engine`].
 async fn backing() -> (baton_store::Store, given::Kept) {
