@@ -167,7 +167,7 @@ pub enum OutTopic {
 pub enum OutBody {
     Command(wire::Command),
     Golden(wire::GoldenMessage),
-    Decision(wire::DecisionMessage),
+    Decisions(wire::DecisionMessage),
     DeadLetter(wire::DeadLetter),
 }
 

@@ -148,24 +148,24 @@ fn was_cleared_by_reading(state: &State, input: &Input, effects: &Effects, rules
 
 /// What is told of a change of golden is what golden is, and names a winner who says that, or what else made it.
 fn is_explained(state: &State, effects: &Effects) -> bool {
-    effects.messages.iter().all(|message| match &message.body {
-        OutBody::Decision(told) => {
-            let told = &told.explanation;
-            let golden = state.golden.get(&told.field);
-            golden.is_some_and(|golden| {
-                golden.value == told.value.0
-                    && match (&golden.winner, &told.winner) {
-                        (Some(record), Some(winner)) => {
-                            let named = (winner.system, winner.object, &winner.id);
-                            named == (record.system, record.object, &record.id)
-                                && winner.value == told.value
-                        }
-                        (None, None) => true,
-                        _ => false,
+    let told = effects.messages.iter().filter_map(|m| match &m.body {
+        OutBody::Decisions(told) => Some(told.decisions()),
+        _ => None,
+    });
+    told.flatten().all(|told| {
+        let golden = state.golden.get(&told.field);
+        golden.is_some_and(|golden| {
+            golden.value == told.value.0
+                && match (&golden.winner, &told.winner) {
+                    (Some(record), Some(winner)) => {
+                        let named = (winner.system, winner.object, &winner.id);
+                        named == (record.system, record.object, &record.id)
+                            && winner.value == told.value
                     }
-            }) && told.losers.iter().all(|loser| !loser.reason.is_empty())
-        }
-        _ => true,
+                    (None, None) => true,
+                    _ => false,
+                }
+        }) && told.losers.iter().all(|loser| !loser.reason.is_empty())
     })
 }
 

@@ -163,16 +163,16 @@ fn publish(
         .messages
         .push(message(OutTopic::Golden, OutBody::Golden(golden)));
     effects.changed.extend(decided.keys());
-    for explanation in decided.into_values() {
-        let decision = wire::DecisionMessage {
-            schema_version: wire::SchemaVersion::CURRENT,
-            entity: state.id,
-            version: state.golden_version,
-            at,
-            explanation,
-        };
-        effects
-            .messages
-            .push(message(OutTopic::Decisions, OutBody::Decision(decision)));
-    }
+    let decisions = wire::DecisionMessage {
+        schema_version: wire::SchemaVersion::CURRENT,
+        entity: state.id,
+        version: state.golden_version,
+        at,
+        told: wire::Told::Together {
+            decisions: decided.into_values().collect(),
+        },
+    };
+    effects
+        .messages
+        .push(message(OutTopic::Decisions, OutBody::Decisions(decisions)));
 }

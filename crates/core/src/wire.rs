@@ -25,7 +25,9 @@ pub struct SchemaVersion(pub u16);
 
 impl SchemaVersion {
     /// What is written, and the newest that is understood.
-    pub const CURRENT: Self = Self(1);
+    ///
+    /// 2: a message of decisions tells of all fields that changed together, and not of one.
+    pub const CURRENT: Self = Self(2);
 
     /// Why a message of this version is not read: only a newer Baton knows what it means. None if it is.
     #[must_use]
@@ -134,7 +136,7 @@ pub struct GoldenMessage {
     pub records: Sorted<CompactString, LinkStatus>,
 }
 
-/// `baton.decisions`: why a golden value is what it is.
+/// `baton.decisions`: why the golden values that changed together are what they are.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DecisionMessage {
     #[serde(default)]
@@ -147,7 +149,28 @@ pub struct DecisionMessage {
     #[schemars(with = "String")]
     pub at: Millis,
     #[serde(flatten)]
-    pub explanation: Explanation,
+    pub told: Told,
+}
+
+/// What a message of decisions tells.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Told {
+    /// Of all fields that changed with this version of the golden record, by name.
+    Together { decisions: Vec<Explanation> },
+    /// Of one of them; so it was written in version 1.
+    One(Box<Explanation>),
+}
+
+impl DecisionMessage {
+    /// Of each field that it tells of.
+    #[must_use]
+    pub fn decisions(&self) -> &[Explanation] {
+        match &self.told {
+            Told::Together { decisions } => decisions,
+            Told::One(decision) => std::slice::from_ref(decision),
+        }
+    }
 }
 
 /// The account of one field: also what `baton explain --json` prints.

@@ -221,7 +221,7 @@ impl Ready {
             let body = match &message.body {
                 OutBody::Command(body) => serde_json::to_string(body),
                 OutBody::Golden(body) => serde_json::to_string(body),
-                OutBody::Decision(body) => serde_json::to_string(body),
+                OutBody::Decisions(body) => serde_json::to_string(body),
                 OutBody::DeadLetter(body) => serde_json::to_string(body),
             };
             let body = body.map_err(|e| Error::Bug {

@@ -266,14 +266,14 @@ fn a_version_that_is_known_changes_nothing_and_a_newer_one_is_told_before_anythi
     let first = change(Baton, &FULL.replacen('{', r#"{"schema_version":1,"#, 1));
     assert_eq!(first, change(Baton, FULL));
     for newer in [
-        r#"{"object":"contact","id":"003","schema_version":2}"#,
-        // What looks like a mistake of version 1 is none of version 2.
-        r#"{"object":"contact","ids":["003"],"class":"unheard","schema_version":2}"#,
+        r#"{"object":"contact","id":"003","schema_version":3}"#,
+        // What looks like a mistake of version 2 is none of version 3.
+        r#"{"object":"contact","ids":["003"],"class":"unheard","schema_version":3}"#,
         r#"{"class":"unheard","id":"003","schema_version":70000}"#,
     ] {
         let refused = refusal(Baton, newer);
         assert_eq!(refused.code, Code::NewerVersion, "{newer}");
-        assert!(refused.what.contains("reads versions up to 1"), "{refused}");
+        assert!(refused.what.contains("reads versions up to 2"), "{refused}");
         assert_eq!(refused.place, "at /schema_version");
     }
     let none = r#"{"object":"contact","id":"003","schema_version":"first"}"#;

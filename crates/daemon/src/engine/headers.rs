@@ -17,7 +17,6 @@ struct Peek<'b> {
     command_id: Option<&'b str>,
     kind: Option<&'b str>,
     entity: Option<&'b str>,
-    field: Option<&'b str>,
     version: Option<u64>,
 }
 
@@ -36,9 +35,8 @@ impl<'b> Peek<'b> {
             OutTopic::Commands(_) => {
                 self.command_id.is_some() && self.kind.is_some() && self.entity.is_some()
             }
-            OutTopic::Golden => self.entity.is_some() && self.version.is_some(),
-            OutTopic::Decisions => {
-                self.entity.is_some() && self.version.is_some() && self.field.is_some()
+            OutTopic::Golden | OutTopic::Decisions => {
+                self.entity.is_some() && self.version.is_some()
             }
             OutTopic::DeadLetters => self.id.is_some(),
         }
@@ -66,7 +64,6 @@ impl<'b> Visitor<'b> for Front<'_, 'b> {
                 "command_id" => peek.command_id = map.next_value()?,
                 "kind" => peek.kind = map.next_value()?,
                 "entity" => peek.entity = map.next_value()?,
-                "field" => peek.field = map.next_value()?,
                 "version" => peek.version = map.next_value()?,
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
@@ -92,8 +89,8 @@ fn event(topic: OutTopic, body: &[u8]) -> (String, String, String) {
             entity,
         ),
         OutTopic::Decisions => (
-            format!("{entity}/{version}/{}", peek.field.unwrap_or_default()),
-            "baton.decision".to_owned(),
+            format!("{entity}/{version}/decisions"),
+            "baton.decisions".to_owned(),
             entity,
         ),
         OutTopic::DeadLetters => {

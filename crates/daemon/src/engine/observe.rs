@@ -1,6 +1,6 @@
 //! What the metrics are told of a transaction once it has happened.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use baton_core::{
     book::{Book, OutBody},
@@ -34,7 +34,7 @@ impl Engine {
 
 /// What a book is about to leave behind, for the metrics.
 pub(super) struct Effects {
-    decisions: Vec<(Kind, Name, String)>,
+    decisions: Vec<(Kind, Name, Cow<'static, str>)>,
     commands: Vec<(Name, &'static str)>,
     parked: Vec<&'static str>,
     violations: Vec<(&'static str, u64)>,
@@ -55,12 +55,11 @@ impl Effects {
         };
         for message in &book.out.messages {
             match &message.body {
-                OutBody::Decision(decision) => {
-                    effects.decisions.push((
-                        decision.entity.kind,
-                        decision.explanation.field,
-                        decision.explanation.rule.clone().into_owned(),
-                    ));
+                OutBody::Decisions(told) => {
+                    let kind = told.entity.kind;
+                    let decisions = told.decisions().iter();
+                    let decided = decisions.map(|d| (kind, d.field, d.rule.clone()));
+                    effects.decisions.extend(decided);
                 }
                 OutBody::Command(command) => {
                     effects

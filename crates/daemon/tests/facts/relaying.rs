@@ -53,7 +53,7 @@ async fn full() -> (Engine, Vec<Vec<u8>>) {
     let memory = Memory::default();
     memory.store().migrate().await.unwrap();
     let engine = engine_on(memory.store(), active(RULES)).await;
-    for batch in 0..3 {
+    for batch in 0..4 {
         let said = (0..400_i64).map(|n| {
             let n = 400 * batch + n;
             let fields = format!(r#""email":"p{n}@example.com","first_name":"P","title":"T{n}""#);

@@ -153,10 +153,12 @@ async fn changes_and_answers_of_every_version_still_take_effect() {
 #[tokio::test]
 async fn what_only_a_newer_baton_understands_is_kept_and_told_as_that() {
     let (engine, _kept) = engine().await;
-    let change = r#"{"schema_version":2,"object":"contact","ids":["c1"]}"#;
-    let mut answer = message("crm", 1, r#"{"schema_version":2,"what":"came of it"}"#);
+    let newest = wire::SchemaVersion::CURRENT.0;
+    let newer = format!(r#"{{"schema_version":{}"#, newest + 1);
+    let change = format!(r#"{newer},"object":"contact","ids":["c1"]}}"#);
+    let mut answer = message("crm", 1, &format!(r#"{newer},"what":"came of it"}}"#));
     answer.topic = "baton.crm.results".into();
-    settle(&engine, vec![message("crm", 0, change), answer]).await;
+    settle(&engine, vec![message("crm", 0, &change), answer]).await;
     let letters = engine
         .store
         .dead_letters(StewardState::Open, None, 10)
@@ -165,7 +167,10 @@ async fn what_only_a_newer_baton_understands_is_kept_and_told_as_that() {
     assert_eq!(letters.len(), 2);
     for letter in letters {
         assert_eq!(letter.code, "newer-version");
-        let what = "the message is of version 2; this Baton reads versions up to 1";
+        let what = format!(
+            "the message is of version {}; this Baton reads versions up to {newest}",
+            newest + 1
+        );
         assert_eq!(letter.what, what);
         assert!(letter.fix.starts_with("update Baton"), "{}", letter.fix);
         assert!(String::from_utf8_lossy(&letter.payload).contains("schema_version"));
