@@ -3,6 +3,7 @@
 mod calendars;
 mod clocks;
 mod describe;
+mod readings;
 mod ready;
 mod recycling;
 mod sound;
@@ -13,6 +14,7 @@ mod words;
 use std::{collections::BTreeMap, sync::Arc};
 
 use baton_core::{
+    change::Format,
     lifecycle::{
         rules::{Acts, FunnelRules},
         setup::Setup,
@@ -25,34 +27,41 @@ pub use describe::{Section, describe, described};
 use crate::{condition, names::World, problem::Problems, systems::Lowered, tree::Table};
 use words::{List, Words};
 
+/// What else the configuration says, as far as the funnel rests on it.
+pub(crate) struct Around<'a> {
+    pub world: &'a World,
+    /// The files of the folder `holidays`, by name.
+    pub holidays: &'a BTreeMap<String, Table>,
+    pub vocabularies: &'a BTreeMap<Format, Table>,
+    pub systems: &'a BTreeMap<Name, Lowered>,
+}
+
 /// The funnel, if there is one. None also where so much is wrong that it cannot be put together; its problems are
 /// reported.
 pub(crate) fn read(
     version: &str,
     root: &Table,
-    world: &World,
-    holidays: &BTreeMap<String, Table>,
-    systems: &BTreeMap<Name, Lowered>,
+    around: &Around<'_>,
     problems: &mut Problems,
 ) -> Option<Setup> {
     let entry = root.entry("lifecycle")?;
     let table = entry.value.as_table()?;
     let reader = Reader {
         table,
-        world,
+        world: around.world,
         words: Words::new(table),
     };
-    let calendars = calendars::read(table, holidays, problems);
-    let wiring = reader.wiring(systems, problems);
+    let calendars = calendars::read(table, around.holidays, problems);
+    let wiring = reader.wiring(around.systems, problems);
     let stages = reader.stages(entry.key, problems);
     let ready = reader.ready(problems);
     let recycling = reader.recycling(problems);
     let disqualify = reader.disqualification(problems);
     let after_lost = reader.after_lost(problems);
     let clocks = reader.clocks(problems);
-    sound::check(table, &stages, wiring.as_ref(), systems, problems);
-
-    let nurture = condition::under("nurture", table, world, problems);
+    let nurture = condition::under("nurture", table, around.world, problems);
+    let readings = reader.readings(root, around, problems);
+    sound::check(table, &stages, wiring.as_ref(), around.systems, problems);
 
     // All that is wrong has been reported; what follows needs every part.
     let landmarks = stages.landmarks()?;
@@ -84,6 +93,7 @@ pub(crate) fn read(
             .each("activities")
             .filter_map(|(kind, entry)| Some((Name::new(kind), Name::new(entry.value.as_text()?))))
             .collect(),
+        readings,
         back_to_owner_within: table.duration("back_to_owner_within"),
         tracks: words::texts(table, "tracks"),
         actions: words::texts(table, "actions"),

@@ -31,8 +31,8 @@ pub(crate) fn read(
     problems: &mut Problems,
 ) -> Rules {
     let world = World::read(root, problems);
-    let vocabularies = systems::vocabularies(vocabularies, &world, problems);
-    let lowered = systems::read(root, &world, &vocabularies, problems);
+    let said = systems::vocabularies(vocabularies, &world, problems);
+    let lowered = systems::read(root, &world, &said, problems);
     let sends = systems::sends(&lowered);
     let (consents, channels) = people::consents(root, &world, problems);
     let entities = Entities {
@@ -69,8 +69,13 @@ pub(crate) fn read(
         consents: &channels,
     }
     .check(problems);
-    rules.funnel =
-        lifecycle::read(version, root, &world, holidays, &lowered, problems).map(Arc::new);
+    let around = lifecycle::Around {
+        world: &world,
+        holidays,
+        vocabularies,
+        systems: &lowered,
+    };
+    rules.funnel = lifecycle::read(version, root, &around, problems).map(Arc::new);
     rules
 }
 

@@ -14,7 +14,7 @@ pub(crate) use lifecycle::{DAYS, HOLIDAYS, PARTS};
 use run::{
     ADMIN, CONSENT, DAEMON, IDENTITY, KAFKA, MASS_CLEAR, RANKS, STAGES, STORE, TIMING, TOPICS,
 };
-use wiring::{SYSTEM, VOCABULARY_OBJECT};
+use wiring::{ACTIVITIES, SYSTEM, VOCABULARY_OBJECT};
 
 use crate::{
     codes::Code,
@@ -205,6 +205,11 @@ pub(crate) static VOCABULARY: TableSpec = table(
             "causes",
             Shape::Map(Keys::Any, &CAUSE),
             "The vendor's own words for causes.",
+        ),
+        key(
+            "activities",
+            ACTIVITIES,
+            "What the vendor calls people's activities.",
         ),
         key(
             "lead",

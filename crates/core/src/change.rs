@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{EntityId, EventId, Object, Position, RecordKey},
+    lifecycle::fact::Act,
     name::Name,
     time::Millis,
     value::{Raw, Value},
@@ -96,7 +97,7 @@ pub enum Class {
     Convert {
         to: Vec<(Object, CompactString)>,
     },
-    /// Something a person did. It makes no claim; kept for the lifecycle.
+    /// Something a person did, in the vendor's word. It makes no claim.
     Activity {
         kind: CompactString,
     },
@@ -106,6 +107,9 @@ pub enum Class {
     },
     /// An empty message after a delete (log compaction): no-op.
     Tombstone,
+    /// Something a person did, as the funnel's rules speak of it. It makes no claim. (Stored by its place: it stays the
+    /// last.)
+    Act(Box<Act>),
 }
 
 /// How exact the vendor's time is.

@@ -165,7 +165,11 @@ fn settle_change(
     let entity = match known {
         Some(entity) => entity,
         // Nothing is known of this record, so there is nothing to delete and nobody who did anything.
-        None if matches!(change.class, Class::Delete | Class::Activity { .. }) => {
+        None if matches!(
+            change.class,
+            Class::Delete | Class::Activity { .. } | Class::Act(_)
+        ) =>
+        {
             return nothing(None);
         }
         None => match match_change(book, &change, rules) {

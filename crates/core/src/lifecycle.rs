@@ -13,5 +13,6 @@ pub mod funnel;
 mod merge;
 mod moves;
 pub mod predicate;
+pub mod reading;
 pub mod rules;
 pub mod setup;

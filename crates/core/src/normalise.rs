@@ -20,8 +20,9 @@ use compact_str::CompactString;
 use crate::{
     book::Incoming,
     canon,
-    change::{Change, Class, FieldChange, Format, RawField, Seen, Verdicts},
+    change::{Cause, Change, Class, FieldChange, Format, Origin, RawField, Seen, Verdicts},
     id::{Object, RecordKey},
+    lifecycle::reading::Told,
     name::Name,
     rules::{Direction, FieldRule, MappedField, ObjectMapping, Rules, System},
     value::{Raw, Value},
@@ -93,6 +94,7 @@ fn normalise_whole(
     let cause = provenance::cause(raw, actor.as_deref(), system);
     let origin = provenance::origin(raw, actor.as_deref(), system);
     let event = event::id(&incoming, &record);
+    let class = as_act(class, &incoming, cause, origin, rules);
     let told = std::mem::take(&mut incoming.raw.fields);
     let fields = if states_values(&class) {
         let own_names = matches!(incoming.format, Format::Csv | Format::Baton);
@@ -216,6 +218,22 @@ fn missing_id(system: &System, object: Object) -> Refusal {
         fix: "check that the payload carries the vendor's record id where the format expects it"
             .into(),
     }
+}
+
+/// An activity as the funnel's rules call it, where there is a funnel that knows its kind.
+fn as_act(class: Class, incoming: &Incoming, cause: Cause, origin: Origin, rules: &Rules) -> Class {
+    let (Class::Activity { kind }, Some(setup)) = (&class, &rules.funnel) else {
+        return class;
+    };
+    let act = setup.act(&Told {
+        system: incoming.system,
+        format: incoming.format,
+        kind,
+        fields: &incoming.raw.fields,
+        cause,
+        origin,
+    });
+    act.map_or(class, |act| Class::Act(Box::new(act)))
 }
 
 /// The class, after the record's own "deleted" flag. An explicit false says nothing: most records are not deleted,

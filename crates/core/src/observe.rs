@@ -141,7 +141,7 @@ pub(crate) fn change_in(
 ) -> Outcome {
     if matches!(
         change.class,
-        Class::Tombstone | Class::Activity { .. } | Class::Overflow
+        Class::Tombstone | Class::Activity { .. } | Class::Act(_) | Class::Overflow
     ) {
         return Outcome::Noop;
     }

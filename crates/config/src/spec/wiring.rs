@@ -106,6 +106,47 @@ pub(super) static MAPPED_FIELD: TableSpec = table(
     ],
 );
 
+const ACTIVITY: Shape = Shape::Either(&[
+    Shape::Table(&ACTIVITY_TABLE),
+    Shape::List(1, &Shape::Table(&ACTIVITY_TABLE)),
+]);
+pub(super) const ACTIVITIES: Shape = Shape::Map(Keys::Any, &ACTIVITY);
+
+static ACTIVITY_TABLE: TableSpec = table(
+    "Activity",
+    "What a vendor calls something that somebody does. Of several the first that fits counts.",
+    &[
+        key(
+            "when",
+            Shape::Map(Keys::Any, &Shape::Scalar),
+            "Only with these values in these fields of the vendor's.",
+        ),
+        must(
+            "kind",
+            Shape::Text,
+            "The funnel's name of it, one of `lifecycle.activities`.",
+        ),
+        must(
+            "by",
+            choice(
+                "kind of actor",
+                &["buyer", "sales", "marketer", "automation"],
+            ),
+            "Whose act it is. What a program did in a user's stead is a machine's anyway.",
+        ),
+        key(
+            "content",
+            Shape::Text,
+            "The vendor's field with what it was about.",
+        ),
+        key(
+            "campaign",
+            Shape::Text,
+            "The vendor's field with the campaign that it came by.",
+        ),
+    ],
+);
+
 pub(super) static SYSTEM: TableSpec = table(
     "System",
     "One connected system.",
@@ -139,6 +180,11 @@ pub(super) static SYSTEM: TableSpec = table(
             "causes",
             Shape::Map(Keys::Any, &CAUSE),
             "The system's own words for causes.",
+        ),
+        key(
+            "activities",
+            ACTIVITIES,
+            "What the system calls people's activities, over its vocabulary.",
         ),
         key(
             "actors",

@@ -440,3 +440,21 @@ fn the_description_says_what_the_rules_say() {
     assert!(text.lines().all(|line| line.chars().count() <= 100));
     assert_eq!(describe(&setup).len(), 9);
 }
+
+/// An activation in the store keeps the texts of the files.
+#[test]
+fn the_funnel_can_be_had_again_from_the_texts_of_the_files() {
+    let loaded = load_from(&crate::slips::shipped(), &environment());
+    let files: BTreeMap<std::path::PathBuf, &str> = loaded
+        .sources
+        .iter()
+        .map(|(name, text)| (name.into(), text.as_str()))
+        .collect();
+    let again = load_from(&files, &environment()).rules.unwrap();
+    let first = loaded.rules.unwrap();
+    assert_eq!(again.version, first.version);
+    assert_eq!(
+        described(&again.funnel.unwrap()),
+        described(&first.funnel.unwrap())
+    );
+}

@@ -142,6 +142,9 @@ const SLIPS: &[Slip] = &[
     slip("lifecycle.toml", "handoff = \"sales_handoff\"", "handoff = \"sales_ready\"", "funnel-field-type", "\"sales_ready\""),
     slip("lifecycle.toml", "handoff = \"sales_handoff\"", "handoff = \"nurture_track\"", "funnel-field-unmapped", "\"nurture_track\""),
     slip("lifecycle.toml", "closing = \"close_date\"", "closing = \"closed\"", "funnel-field-type", "\"closed\""),
+    slip("vocabularies/mautic.toml", "kind = \"email_open\"", "kind = \"email_opn\"", "unknown-activity", "\"email_opn\""),
+    slip("vocabularies/mautic.toml", "page_on_hit = { kind = \"page_view\", by = \"buyer\"", "page_on_hit = { kind = \"page_view\", by = \"buyers\"", "unknown-choice", "\"buyers\""),
+    slip("vocabularies/hubspot.toml", "NOTE = { kind = \"note\", by", "NOTE = { kid = \"note\", by", "unknown-key", "kid"),
     slip("holidays/us.toml", "2026-05-25", "2026-05-32", "bad-holiday", "2026-05-32"),
     slip("account.toml", "clear = \"ignore\"", "clear = \"propagate\"", "clear-of-required", "\"propagate\""),
 ];

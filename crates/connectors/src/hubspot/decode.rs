@@ -4,6 +4,7 @@
 use baton_core::change::{Class, RawChange};
 use compact_str::CompactString;
 
+use super::engagement;
 use crate::{
     Item, Message, beside, bounded, each,
     error::{Code, DecodeError, Place},
@@ -28,7 +29,8 @@ pub(crate) fn decode(text: &str, message: &Message<'_>) -> Result<Vec<Item>, Dec
         ));
     }
     Ok(each(&root, &Place::Root, |node, place, out| {
-        if node.get("properties").is_some_and(Node::is_object) {
+        let read = node.get("properties").is_some_and(Node::is_object);
+        if read || node.get("engagement").is_some() {
             record(node, place, message, out)
         } else {
             event(node, place, message, out)
@@ -159,6 +161,13 @@ fn record(
     message: &Message<'_>,
     out: &mut Vec<Item>,
 ) -> Result<(), DecodeError> {
+    if let Some(engagement) = node.get("engagement") {
+        return engagement::before(node, engagement, place, out);
+    }
+    let named = object_name("", node).or_else(|| message.object.map(Into::into));
+    if let Some(kind) = engagement::kind(named.as_deref()) {
+        return engagement::record(node, kind, place, out);
+    }
     // A workflow's webhook sends the record as the first version of the interface had it.
     let (id, object) = [
         ("id", None),

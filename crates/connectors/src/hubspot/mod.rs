@@ -1,6 +1,7 @@
 //! HubSpot webhooks: arrays of events, each about one property.
 
 mod decode;
+mod engagement;
 #[cfg(test)]
 mod tests;
 

@@ -146,8 +146,21 @@ fn activity(
     out: &mut Vec<Item>,
 ) -> Result<(), DecodeError> {
     let stamp = instant::read(node.get("timestamp"), &place.member("timestamp"))?;
+    // Several may happen to one contact within the second that the stamp shows.
+    let thing = ["submission", "hit", "stat"]
+        .iter()
+        .find_map(|name| Some((*name, node.some(name)?)));
     let mut tell = |id: CompactString| {
         let mut change = RawChange::new(id, Class::Activity { kind: kind.into() });
+        change.vendor_id = thing.and_then(|(name, thing)| {
+            let id = thing.get("id").and_then(Node::id)?;
+            Some(format_compact!("{name}:{id}"))
+        });
+        for name in DETAILS {
+            if let Some(value) = within(node, name) {
+                change.push(name, value.raw());
+            }
+        }
         change.object = Some(object.into());
         change.time = stamp.map(|(at, _)| at);
         change.precision = Precision::Second;
@@ -170,6 +183,24 @@ fn activity(
         tell(id.ok_or_else(|| DecodeError::missing(place, "id"))?)?;
     }
     Ok(())
+}
+
+/// What the rules may want to know of an activity. What somebody wrote into a form is no part of it.
+const DETAILS: [&str; 6] = [
+    "hit.page.title",
+    "hit.url",
+    "stat.email.name",
+    "email.name",
+    "subject",
+    "submission.form.name",
+];
+
+/// The value at a dotted name, if there is one.
+fn within<'n, 'a>(node: &'n Node<'a>, name: &str) -> Option<&'n Node<'a>> {
+    let found = name
+        .split('.')
+        .try_fold(node, |node, member| node.some(member))?;
+    (!found.is_object() && found.elements().is_empty()).then_some(found)
 }
 
 /// Who modified the record last, else who made it.

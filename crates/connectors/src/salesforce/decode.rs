@@ -9,6 +9,7 @@ use baton_core::{
 };
 use compact_str::{CompactString, format_compact};
 
+use super::activity;
 use crate::{
     Item, Message, beside, bounded, each,
     error::{Code, DecodeError, Place},
@@ -109,7 +110,7 @@ fn event(
 }
 
 /// Avro's JSON writes a value that may be null as `{"string": …}` or `{"com.sforce…": …}`.
-fn plain<'n, 'a>(node: &'n Node<'a>) -> &'n Node<'a> {
+pub(super) fn plain<'n, 'a>(node: &'n Node<'a>) -> &'n Node<'a> {
     if let [(kind, value)] = node.members()
         && (matches!(
             kind.as_ref(),
@@ -180,6 +181,12 @@ fn change(
     if ids.iter().any(|id| is_wildcard(id)) {
         change.class = Class::Overflow;
         change.fields.clear();
+    }
+    if activity::is_one(change.object.as_deref()) {
+        for id in &ids {
+            activity::tell(body, id, change.clone(), place, out)?;
+        }
+        return Ok(());
     }
     if ids.len().saturating_mul(change.fields.len() + 1) > MAX_FANNED_OUT {
         let what = "the event names too many records for the fields it has";
@@ -434,6 +441,11 @@ fn record(
     change.object = kind
         .and_then(Node::word)
         .or_else(|| message.object.map(Into::into));
+    if activity::is_one(change.object.as_deref()) {
+        change.actor = body.get("CreatedById").and_then(Node::word);
+        let id = std::mem::take(&mut change.id);
+        return activity::tell(body, &id, change, place, out);
+    }
     for name in ["SystemModstamp", "LastModifiedDate"] {
         if change.time.is_none() {
             let stamp = instant::read(body.get(name), &place.member(name))?;

@@ -1,5 +1,6 @@
 //! Salesforce change data capture, as JSON.
 
+mod activity;
 mod decode;
 #[cfg(test)]
 mod tests;

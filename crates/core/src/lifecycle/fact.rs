@@ -71,7 +71,7 @@ pub enum What {
 }
 
 /// Something that somebody did.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Act {
     pub kind: Name,
     pub actor: Actor,
@@ -100,6 +100,30 @@ pub enum Actor {
 }
 
 impl Actor {
+    pub const ALL: [Self; 5] = [
+        Self::Buyer,
+        Self::Sales,
+        Self::Marketer,
+        Self::Automation,
+        Self::Baton,
+    ];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Buyer => "buyer",
+            Self::Sales => "sales",
+            Self::Marketer => "marketer",
+            Self::Automation => "automation",
+            Self::Baton => "baton",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|actor| actor.as_str() == text)
+    }
+
     /// A machine's acts never count as somebody's attention.
     #[must_use]
     pub const fn is_human(self) -> bool {

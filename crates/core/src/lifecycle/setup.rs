@@ -8,7 +8,7 @@ use std::{
 
 use compact_str::CompactString;
 
-use super::rules::FunnelRules;
+use super::{reading::Readings, rules::FunnelRules};
 use crate::{name::Name, value::Value};
 
 /// One version of the funnel, as configured.
@@ -21,6 +21,8 @@ pub struct Setup {
     pub stages: BTreeMap<Name, StageText>,
     /// Kinds of acts, each with the category under which the handoff tells it.
     pub activities: BTreeMap<Name, Name>,
+    /// How each system's activities are read.
+    pub readings: BTreeMap<Name, Readings>,
     /// Whoever had a person within so many milliseconds before a new episode gets it back.
     pub back_to_owner_within: Option<i64>,
     /// Nurture tracks, as the marketing system calls them.

@@ -117,6 +117,11 @@ fn put_class(bytes: &mut Vec<u8>, class: &Class) {
             put(bytes, stage);
         }
         Class::Tombstone => bytes.push(12),
+        // Identities are made of what was decoded, and a decoder tells an activity in the vendor's word.
+        Class::Act(act) => {
+            bytes.push(10);
+            put(bytes, act.kind.as_str());
+        }
     }
 }
 

@@ -105,6 +105,30 @@ fn check_ends_with_0_1_or_2() {
 }
 
 #[test]
+fn describe_tells_the_funnel_or_that_there_is_none() {
+    let folder = folder();
+    let none = baton(folder.path(), &["describe"]);
+    assert_eq!(none.status.code(), Some(1));
+    assert!(text(&none.stderr).contains("there is no funnel"));
+
+    std::fs::remove_dir_all(folder.path().join("config")).unwrap();
+    let shipped = |args: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_baton"))
+            .args(args)
+            .current_dir(folder.path())
+            .output()
+            .unwrap()
+    };
+    let told = shipped(&["describe"]);
+    assert_eq!(told.status.code(), Some(0), "{}", text(&told.stderr));
+    assert!(text(&told.stdout).starts_with("The stages\n"));
+    let json = shipped(&["describe", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["definition"], "1");
+    assert_eq!(json["sections"][1]["title"], "Who is ready for sales");
+}
+
+#[test]
 fn a_mistake_is_told_in_words_with_what_to_do() {
     let folder = folder();
     std::fs::write(folder.path().join("in.json"), "{}").unwrap();
