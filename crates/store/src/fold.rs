@@ -1,7 +1,7 @@
 //! Folding SQLite's write-ahead log into the database, beside the work.
 //!
 //! Left to itself SQLite folds within the commit that makes the log too long, and that commit, and everybody behind it,
-//! waits until the disk has all of it: half a second and more. Here another connection copies and syncs while commits go
+//! waits until the disk has all of it. Here another connection copies and syncs while commits go
 //! on, again and again until little is left; only that little is folded while nobody writes, after which the log starts
 //! anew.
 

@@ -163,6 +163,8 @@ impl Store {
 
     /// Removes published messages; ones that are gone already do not matter. Returns how many it removed.
     ///
+    /// The disk is not waited for: if the database's machine fails, they may be there again, and are published twice.
+    ///
     /// # Errors
     /// If the store cannot be written.
     pub async fn outbox_done(&self, published: &[OutboxSeq]) -> Result<u64, Error> {
@@ -172,6 +174,7 @@ impl Store {
         }
         let mut tx = self.pool.write().await?;
         let mut conn = tx.conn();
+        conn.need_not_outlast_a_power_cut().await?;
         let held = conn.fetch_rows(&HELD, places(&by_row), |row| {
             Ok((row.int(0, "seq")?, row.int(1, "messages")?))
         });

@@ -211,6 +211,17 @@ macro_rules! collect {
 }
 
 impl Conn<'_> {
+    /// The commit of this transaction need not wait for the disk. Only PostgreSQL can be told so of one transaction;
+    /// what commits after it is never kept without it.
+    pub async fn need_not_outlast_a_power_cut(&mut self) -> Result<(), Error> {
+        if let Self::Postgres(conn) = self {
+            sqlx::query("SET LOCAL synchronous_commit = off")
+                .execute(&mut **conn)
+                .await?;
+        }
+        Ok(())
+    }
+
     /// Runs a statement with single values and returns how many rows it touched.
     pub async fn execute(&mut self, sql: &'static Sql, cells: Vec<Cell>) -> Result<u64, Error> {
         Ok(match self {
