@@ -22,10 +22,10 @@ use crate::{
 pub(super) const UNPUBLISHABLE: &str = "unpublishable";
 
 /// Messages published at a time.
-const PAGE: u32 = 2_000;
+const PAGE: u32 = 1_000;
 
 /// Pages published in one call.
-const PAGES: usize = 8;
+const PAGES: usize = 16;
 
 /// What became of a page.
 #[derive(Default)]

@@ -16,7 +16,7 @@ use baton_core::{
 use baton_store::Newest;
 
 /// Bytes of all states together.
-const ROOM: usize = 32 << 20;
+const ROOM: usize = 24 << 20;
 
 /// Nobody stays longer than this without being asked for: values that were erased must not linger.
 const STAY: Duration = Duration::from_secs(60);
