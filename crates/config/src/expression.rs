@@ -194,7 +194,9 @@ impl Parser<'_> {
             }
             "join" => {
                 let separator: Option<CompactString> = match arguments.first() {
-                    Some(Expr::Literal(Value::Text(text))) if count > 1 => Some(text.clone()),
+                    Some(Expr::Literal(Value::Text(text))) if count > 1 => {
+                        Some(text.as_str().into())
+                    }
                     _ => None,
                 };
                 match separator {

@@ -48,7 +48,7 @@ pub fn canonicalise(
     }
 }
 
-/// As [`canonicalise`], without a copy of a text that is canonical as it stands; most are.
+/// As [`canonicalise`], without a look at the parts of a text that is canonical as it stands; most are.
 #[must_use]
 pub(crate) fn canonicalise_owned(
     raw: Raw,
@@ -59,7 +59,7 @@ pub(crate) fn canonicalise_owned(
     let any_text = rule.kind == FieldType::Text && mapped.values.is_empty();
     match raw {
         Raw::Text(text) if any_text && is_tidy(&text) && !is_sentinel(&text, rule) => {
-            (Value::Text(text), Seen::Value)
+            (Value::text(&text), Seen::Value)
         }
         raw => canonicalise(&raw, rule, mapped, system),
     }
@@ -119,7 +119,7 @@ fn typed(text: &str, kind: FieldType, mapped: &MappedField, system: &System) -> 
         FieldType::Integer => plain::integer(text).map(Value::Number),
         FieldType::Boolean => plain::truth(text).map(|b| Value::Bool(b != mapped.negate)),
         FieldType::Url => return plain::url(text),
-        FieldType::Reference => Some(Value::Text(compact_str::format_compact!(
+        FieldType::Reference => Some(Value::Text(smol_str::format_smolstr!(
             "{}:{text}",
             system.name
         ))),
@@ -146,7 +146,7 @@ fn multi_select(
             if how == Seen::Invalid {
                 seen = Seen::Invalid;
             }
-            set.push(text);
+            set.push(CompactString::from(text.as_str()));
         }
         (_, Seen::Sentinel) => sentinel = true,
         _ => {}

@@ -234,7 +234,7 @@ pub fn value_of(rule: &ConsentRule, state: ConsentState, boolean: bool) -> Value
         if boolean {
             Value::Bool(text == "true")
         } else {
-            Value::Text(text.clone())
+            Value::text(text)
         }
     })
 }

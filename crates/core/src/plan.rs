@@ -14,7 +14,7 @@ use crate::{
     rules::{DeletePolicy, Rules},
     state::{
         CommandKind, Delivery, Few, Intent, IntentEnd, LinkStatus, Outstanding, PendingCreate,
-        ReadReason, State, Written,
+        ReadReason, Sorted, State, Written,
     },
     time::{DAY, Millis, SECOND},
     value::Value,
@@ -211,7 +211,7 @@ fn plan_record(
             ))
         })
         .collect();
-    let mut fields = BTreeMap::new();
+    let mut fields = Sorted::new();
     let mut vendor = BTreeMap::new();
     for (name, (value, shown, json)) in write {
         let delivery = state.deliveries.entry(record.clone()).or_default();
@@ -300,7 +300,7 @@ fn send(
     state: &mut State,
     record: &RecordKey,
     kind: CommandKind,
-    fields: Option<BTreeMap<Name, Written>>,
+    fields: Option<Sorted<Name, Written>>,
     vendor: BTreeMap<String, serde_json::Value>,
     reason: Option<ReadReason>,
     rules: &Rules,

@@ -300,7 +300,7 @@ pub struct Delivery {
     /// Fields whose reverts are used up for now.
     pub held: BTreeMap<Name, Millis>,
     /// Writes of the last day: (time, value hash).
-    pub writes: BTreeMap<Name, Vec<(Millis, Digest)>>,
+    pub writes: Sorted<Name, Few<(Millis, Digest)>>,
     /// Reverts of `only` fields in the last day.
     pub reverts: BTreeMap<Name, Vec<Millis>>,
     /// Why the record must be read before it is written again.
@@ -358,7 +358,7 @@ impl ReadReason {
 pub struct Intent {
     pub number: u32,
     pub command: Digest,
-    pub fields: BTreeMap<Name, Written>,
+    pub fields: Sorted<Name, Written>,
     pub golden_version: u64,
     pub sent: Millis,
     /// Position of the answer.

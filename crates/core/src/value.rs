@@ -58,6 +58,9 @@ impl Raw {
     }
 }
 
+/// A text of a value. It lies in place where it is short, and its copies share it where it is long.
+pub type Text = smol_str::SmolStr;
+
 /// A canonical value. Two values are the same for every rule exactly if they are equal here.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub enum Value {
@@ -68,7 +71,7 @@ pub enum Value {
     /// Days since 1970-01-01.
     Date(i32),
     Time(Millis),
-    Text(CompactString),
+    Text(Text),
     /// Sorted, without repeats.
     Set(Vec<CompactString>),
 }

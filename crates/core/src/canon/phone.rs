@@ -5,6 +5,7 @@ use std::{cell::RefCell, collections::HashMap};
 use compact_str::{CompactString, format_compact};
 use phonenumber::country;
 use rustc_hash::FxBuildHasher;
+use smol_str::format_smolstr;
 
 use crate::{change::Seen, value::Value};
 
@@ -48,7 +49,7 @@ pub(super) fn phone(text: &str, region: Option<&str>) -> (Value, Seen) {
 
 fn join(number: &str, extension: Option<&str>) -> Value {
     Value::Text(match extension {
-        Some(extension) => format_compact!("{number} x{extension}"),
+        Some(extension) => format_smolstr!("{number} x{extension}"),
         None => number.into(),
     })
 }

@@ -17,7 +17,7 @@ use crate::{
 impl<'a, 's> Court<'a, 's> {
     /// An element is present iff its latest add is no earlier than its latest removal, over all records.
     pub(super) fn union(&self, turns: &[Turn<'a, 's>]) -> Verdict<'a> {
-        let mut elements: BTreeMap<&'a CompactString, (Millis, Millis)> = BTreeMap::new();
+        let mut elements: BTreeMap<&'a str, (Millis, Millis)> = BTreeMap::new();
         let mut contributors = Vec::new();
         let mut losers = barred(turns);
         for (seat, before, record) in self.steps() {
@@ -50,7 +50,7 @@ impl<'a, 's> Court<'a, 's> {
         let present: Vec<CompactString> = elements
             .into_iter()
             .filter(|(_, (added, removed))| added >= removed)
-            .map(|(element, _)| element.clone())
+            .map(|(element, _)| element.into())
             .collect();
         if contributors.is_empty() {
             return Verdict {
@@ -172,10 +172,10 @@ impl<'a, 's> Court<'a, 's> {
     }
 }
 
-fn members(value: Option<&Value>) -> BTreeSet<&CompactString> {
+fn members(value: Option<&Value>) -> BTreeSet<&str> {
     match value {
-        Some(Value::Set(items)) => items.iter().collect(),
-        Some(Value::Text(text)) => std::iter::once(text).collect(),
+        Some(Value::Set(items)) => items.iter().map(CompactString::as_str).collect(),
+        Some(Value::Text(text)) => std::iter::once(text.as_str()).collect(),
         _ => BTreeSet::new(),
     }
 }

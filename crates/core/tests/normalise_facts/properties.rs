@@ -182,7 +182,7 @@ proptest! {
         let mapped = MappedField::plain("field");
         let (value, seen) = canonicalise(&raw, &rule, &mapped, &system);
         if let (Value::Text(text), true) = (&value, kind != FieldType::Reference) {
-            let again = canonicalise(&Raw::Text(text.clone()), &rule, &mapped, &system);
+            let again = canonicalise(&Raw::text(text), &rule, &mapped, &system);
             prop_assert_eq!(again, (value.clone(), seen));
         }
         if matches!(seen, Seen::Value) && kind != FieldType::MultiSelect {

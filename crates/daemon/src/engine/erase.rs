@@ -136,7 +136,7 @@ fn traces(state: &State) -> Vec<Vec<u8>> {
         if let Value::Text(text) = value
             && (text.contains('@') || text.starts_with('+'))
         {
-            traces.insert(text.to_lowercase().into());
+            traces.insert(text.to_lowercase());
         }
     }
     traces

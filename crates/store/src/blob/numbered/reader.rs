@@ -10,28 +10,13 @@ use serde::Deserialize;
 
 use super::{Before, Malformed, TEXTS, kind, unzigzag};
 
-/// A value that was said. Texts are made anew each time: most lie in their value, and need no other room.
-enum Known<'b> {
-    Text(&'b str),
-    Other(Value),
-}
-
-impl Known<'_> {
-    fn value(&self) -> Value {
-        match self {
-            Self::Text(text) => Value::text(text),
-            Self::Other(value) => value.clone(),
-        }
-    }
-}
-
 /// A state while it is read.
 pub struct Reader<'b> {
     rest: &'b [u8],
     names: Vec<Name>,
     records: Vec<RecordKey>,
     texts: Vec<&'b str>,
-    values: Vec<Known<'b>>,
+    values: Vec<Value>,
     digests: Vec<Digest>,
     instant: Before,
     arrival: Before,
@@ -168,32 +153,30 @@ impl<'b> Reader<'b> {
         let said = self.count()?;
         if said & 1 == 0 {
             let number = usize::try_from(said >> 1).unwrap_or(usize::MAX);
-            let known = self.values.get(number).ok_or(Malformed::Reference)?;
-            return Ok(known.value());
+            return self.values.get(number).cloned().ok_or(Malformed::Reference);
         }
-        let known = match said >> 1 {
+        let value = match said >> 1 {
             kind::BLANK => return Ok(Value::Blank),
             kind::NO => return Ok(Value::Bool(false)),
             kind::YES => return Ok(Value::Bool(true)),
-            kind::NUMBER => Known::Other(Value::Number(Decimal::deserialize(self.chunk()?))),
+            kind::NUMBER => Value::Number(Decimal::deserialize(self.chunk()?)),
             kind::DATE => {
                 let days = unzigzag(self.count()?);
                 let days = i32::try_from(days).map_err(|_| Malformed::Number)?;
-                Known::Other(Value::Date(days))
+                Value::Date(days)
             }
-            kind::TIME => Known::Other(Value::Time(Millis(unzigzag(self.count()?)))),
+            kind::TIME => Value::Time(Millis(unzigzag(self.count()?))),
             kind::SET => {
                 let length = self.length()?;
                 let items = (0..length).map(|_| Ok(self.new_text()?.into()));
-                Known::Other(Value::Set(items.collect::<Result<_, Malformed>>()?))
+                Value::Set(items.collect::<Result<_, Malformed>>()?)
             }
             text => {
                 let length = usize::try_from(text - kind::TEXT).unwrap_or(usize::MAX);
-                Known::Text(self.str(length)?)
+                Value::text(self.str(length)?)
             }
         };
-        let value = known.value();
-        self.values.push(known);
+        self.values.push(value.clone());
         Ok(value)
     }
 

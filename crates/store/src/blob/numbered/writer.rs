@@ -83,10 +83,10 @@ impl<'v> Writer<'v> {
     }
 
     pub fn name(&mut self, name: Name) {
-        let known = match self.names.get(self.next_name) {
-            Some(next) if *next == name => Some(self.next_name),
-            _ => self.names.iter().position(|known| *known == name),
-        };
+        let (before, after) = self.names.split_at(self.next_name);
+        let place = |names: &[Name]| names.iter().position(|known| *known == name);
+        let after = place(after).map(|further| before.len() + further);
+        let known = after.or_else(|| place(before));
         self.next_name = known.unwrap_or(self.names.len()) + 1;
         match known {
             Some(number) => self.length(number + 1),

@@ -258,13 +258,15 @@ impl<'b> Reader<'b> {
                 of_delivery::NEXT_INTENT => delivery.next_intent = self.number()?,
                 of_delivery::OUTSTANDING => delivery.outstanding = Some(self.outstanding()?),
                 of_delivery::WRITES => {
-                    for _ in 0..self.length()? {
+                    let length = self.length()?;
+                    delivery.writes.reserve(length);
+                    for _ in 0..length {
                         let name = self.name()?;
                         let length = self.length()?;
                         let writes =
                             (0..length).map(|_| Ok((self.instant()?, self.only_digest()?)));
                         let writes = writes.collect::<Result<_, Malformed>>()?;
-                        delivery.writes.insert(name, writes);
+                        append(&mut delivery.writes, name, writes)?;
                     }
                 }
                 of_delivery::PENDING => {
@@ -303,8 +305,13 @@ impl<'b> Reader<'b> {
             end: meaning(&ENDS, flags >> of_intent::END)?,
             fields: {
                 let length = self.length()?;
-                let fields = (0..length).map(|_| Ok((self.name()?, self.written()?)));
-                fields.collect::<Result<_, Malformed>>()?
+                let mut fields = Sorted::new();
+                fields.reserve(length);
+                for _ in 0..length {
+                    let name = self.name()?;
+                    append(&mut fields, name, self.written()?)?;
+                }
+                fields
             },
         })
     }

@@ -256,7 +256,9 @@ impl Choices<'_> {
                 sent: c.at(),
             }),
             writes: self
-                .list(3, |c| (c.name(), c.list(3, |c| (c.at(), c.digest()))))
+                .list(3, |c| {
+                    (c.name(), c.list(3, |c| (c.at(), c.digest())).into())
+                })
                 .into_iter()
                 .collect(),
             pending: self.list(4, Self::name).into_iter().collect(),
