@@ -235,7 +235,6 @@ fn resend_create(
     state.creates.insert(
         system.name,
         PendingCreate {
-            sent: at,
             failures: sent.failures.saturating_add(1),
             ..sent.clone()
         },

@@ -396,14 +396,14 @@ pub(crate) fn wire_command(
     }
 }
 
-/// How long to wait for the answer to a create before it is asked for again: doubles each time.
+/// How long after a create was first sent it is sent again, if there is no answer: each wait is twice the one before.
 pub(crate) const fn patience(create: &PendingCreate, rules: &Rules) -> i64 {
     let times = if create.failures < 10 {
         create.failures
     } else {
         10
     };
-    rules.timing.give_up.saturating_mul(1 << times)
+    rules.timing.give_up.saturating_mul((2 << times) - 1)
 }
 
 /// How long to wait before a failed command is tried again: doubles from one second to five minutes.

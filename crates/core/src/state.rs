@@ -417,6 +417,7 @@ pub struct Refused {
 pub struct PendingCreate {
     pub object: Object,
     pub command: Digest,
+    /// For the first time under this id: the record may have been made by any of its sendings.
     pub sent: Millis,
     pub fields: BTreeMap<Name, Value>,
     /// Refused or given up: (golden version then, reason).

@@ -96,3 +96,33 @@ fn what_comes_while_a_create_is_under_way_is_written_once_it_is_answered() {
         assert_eq!(update.fields["title"], "Boss", "echo first: {echo_first}");
     }
 }
+
+/// Found by the simulation (seed 389): the create was carried out late, and sent a second time before that was known. Its
+/// event lay before the second sending and passed for somebody's entry of everything.
+#[test]
+fn a_record_made_by_the_first_sending_of_a_create_is_ours_although_it_was_sent_again() {
+    let mut bench = bench();
+    let fields = [("email", "ada@example.com"), ("title", "Boss")];
+    bench.hears(2_000, whole(MAP, 0, &fields));
+    let first = bench.commands().remove(0);
+    let give_up = bench.rules.timing.give_up;
+    bench.wakes(2_000 + give_up);
+    let second = bench.commands().remove(0);
+    assert_eq!(first.command_id, second.command_id);
+    let made = give_up - 10_000;
+    bench.hears(
+        3_000 + give_up,
+        in_record(whole(CRM, made, &fields), "crm-1"),
+    );
+    bench.answers_with_id(4_000 + give_up, &first, "crm-1", None);
+    let record = baton_core::id::RecordKey {
+        id: "crm-1".into(),
+        ..record(CRM)
+    };
+    let track = baton_core::order::track(bench.person(), &record, "title".into(), &bench.rules);
+    let claims = track
+        .seats
+        .iter()
+        .filter(|s| s.role == baton_core::order::Role::Turn);
+    assert_eq!(claims.count(), 0);
+}
