@@ -341,9 +341,7 @@ fn people(
             steward: &steward,
         };
         let mut faults = compare(&rest, &world.plan.scenario);
-        if world.plan.is_prompt() {
-            faults.extend(by_the_truth(&rest, &world.plan.scenario));
-        }
+        faults.extend(by_the_truth(&rest, &world.plan.scenario));
         // Consent is judged by the engine's own check of L6; the truth that is told here knows it by field only.
         faults.retain(|fault| fault.field() != Some(Name::new(CONSENT)));
         wrong.extend(faults.iter().map(|fault| {

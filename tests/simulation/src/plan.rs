@@ -99,8 +99,7 @@ impl Plan {
         !self.restores && !self.jumps
     }
 
-    /// Whether answers are taken in before Baton gives up waiting for them. After that the echo of a write can be taken
-    /// for somebody's entry, so golden is not compared with the truth, and nobody says anything of consent.
+    /// Whether answers are taken in before Baton gives up waiting for them. Else nobody says anything of consent.
     #[must_use]
     pub const fn is_prompt(&self) -> bool {
         self.hangs == 0 && self.per_mille == 0
