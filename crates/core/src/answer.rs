@@ -270,7 +270,12 @@ fn answer_record(
             let Some((value, seen)) = answer.record.as_ref().and_then(|r| r.get(field)) else {
                 continue;
             };
-            if intent.end == IntentEnd::Done && !written.refused && *seen != Seen::Invalid {
+            // Of a consent nothing is a rendering.
+            if intent.end == IntentEnd::Done
+                && !written.refused
+                && *seen != Seen::Invalid
+                && !rules.says_consent(*field)
+            {
                 written.answered = Some(value.clone());
                 if *value != written.value {
                     delivery

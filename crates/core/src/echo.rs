@@ -86,6 +86,9 @@ pub(crate) struct Echoes<'a> {
     pub(crate) field: Name,
     pub(crate) rules: &'a Rules,
     pub(crate) skew: i64,
+    /// It says a consent: no system makes another word of it by itself, so nothing but the very word shows a write, and
+    /// whatever else stands there somebody said (L6).
+    pub(crate) exact: bool,
     /// What read-backs of the very version that an intent wrote showed of it: intent → rendering.
     pub(crate) read: Vec<(u32, &'a Value)>,
 }
@@ -169,6 +172,9 @@ impl<'a> Echoes<'a> {
     /// A read-back of the same version as the write shows how the target renders it, unless an event shows that the
     /// target took the value as it was written.
     fn learn_from_readings(&mut self, seats: &[Seat<'a>], history: Option<&History>) {
+        if self.exact {
+            return;
+        }
         let quantum = self.rules.timing.quantum;
         for intent in &self.delivery.intents {
             let (Some(written), Some(stamp)) = (intent.fields.get(&self.field), intent.stamp)
@@ -249,6 +255,9 @@ impl<'a> Echoes<'a> {
         if let Some(value) = exact.and_then(written) {
             return Tagged::By(value);
         }
+        if self.exact && !event.may_match.is_empty() {
+            return Tagged::Beside;
+        }
         // What it shows may also be the rendering of an earlier write, unless it was written just so.
         let plain = self.intents(event).any(|i| written(i) == Some(seat.value));
         for intent in self.intents(event).filter(|_| !plain) {
@@ -281,6 +290,8 @@ impl<'a> Echoes<'a> {
         }
         let kind = if *seat.value == written.value {
             Kind::Written
+        } else if self.exact {
+            return None;
         } else if self.is_known_rendering(intent, written, seat.value) {
             Kind::Rendering
         } else {
@@ -544,6 +555,9 @@ impl<'a> Echoes<'a> {
         }
         if so_far != Role::Turn || event.read_back {
             return self.unless_intended(seat, event, so_far);
+        }
+        if self.exact {
+            return (so_far, None);
         }
         let undecided = self.intents(event).any(|intent| {
             let Some(written) = intent.fields.get(&self.field) else {

@@ -215,6 +215,7 @@ fn lay_out<'a>(
                 field,
                 rules,
                 skew: skew(rules, record),
+                exact: rules.says_consent(field),
                 read: Vec::new(),
             };
             echoes.mark(&mut seats, state, state.histories.get(record).map(|h| &**h));

@@ -396,14 +396,12 @@ pub(crate) fn wire_command(
     }
 }
 
-/// How long after a create was first sent it is sent again, if there is no answer: each wait is twice the one before.
-pub(crate) const fn patience(create: &PendingCreate, rules: &Rules) -> i64 {
-    let times = if create.failures < 10 {
-        create.failures
-    } else {
-        10
-    };
-    rules.timing.give_up.saturating_mul((2 << times) - 1)
+/// How long after a create was first sent it is sent again, if there is no answer: each wait is twice the one before, up
+/// to a thousand times the first.
+pub(crate) fn patience(create: &PendingCreate, rules: &Rules) -> i64 {
+    let doubled = create.failures.min(10);
+    let waits = (2 << doubled) - 1 + (i64::from(create.failures - doubled) << doubled);
+    rules.timing.give_up.saturating_mul(waits)
 }
 
 /// How long to wait before a failed command is tried again: doubles from one second to five minutes.

@@ -59,6 +59,12 @@ impl Rules {
         }
     }
 
+    /// Whether a field of a person says whether it may be written to.
+    #[must_use]
+    pub fn says_consent(&self, field: Name) -> bool {
+        self.consents.iter().any(|rule| rule.field == field)
+    }
+
     #[must_use]
     pub fn rank_of_cause(&self, cause: Cause) -> u8 {
         self.cause_rank[cause as usize]

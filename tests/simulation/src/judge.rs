@@ -10,11 +10,12 @@ use baton_core::{
     input::{Input, StewardAct},
     name::Name,
     state::{CommandKind, State},
-    time::Millis,
+    time::{Millis, SECOND},
     value::Value,
     wire::{Command, GoldenMessage},
 };
 use baton_laws::closed_loop::{CRM, MAP, Rest, Sent, by_the_truth, compare, seats};
+use baton_sandbox::{By, What};
 use baton_store::{LedgerSeq, OutboxSeq, StewardState};
 
 use crate::{
@@ -46,6 +47,7 @@ pub fn judge(world: &World<'_>) -> Vec<String> {
     commands_are_what_they_are(world, &mut wrong);
     golden_without_gap(world, &stored, &mut wrong);
     people(world, &ledger, &stored, &sent, &mut wrong);
+    opt_outs_stand(world, &stored, &mut wrong);
     wrong
 }
 
@@ -342,7 +344,7 @@ fn people(
         };
         let mut faults = compare(&rest, &world.plan.scenario);
         faults.extend(by_the_truth(&rest, &world.plan.scenario));
-        // Consent is judged by the engine's own check of L6; the truth that is told here knows it by field only.
+        // Consent is judged below; the truth that is told here knows it as a field like others.
         faults.retain(|fault| fault.field() != Some(Name::new(CONSENT)));
         wrong.extend(faults.iter().map(|fault| {
             let field = fault.field();
@@ -350,5 +352,54 @@ fn people(
             let seats = seats.unwrap_or_default();
             format!("person {person}: {fault}\n{}", seats.trim_end())
         }));
+    }
+}
+
+/// L6: whoever opted out anywhere, and did not opt in again by an act of its own since, is opted out everywhere, whatever
+/// went wrong.
+fn opt_outs_stand(world: &World<'_>, stored: &BTreeMap<EntityId, State>, wrong: &mut Vec<String>) {
+    // Nobody hears of an opt-out that was taken back within a gap.
+    if [CRM, MAP]
+        .iter()
+        .any(|s| world.plan.scenario.habits(s).delivery.gap_per_mille > 0)
+    {
+        return;
+    }
+    for person in 0..world.plan.people.len() {
+        let records: Vec<RecordKey> = [CRM, MAP]
+            .into_iter()
+            .filter_map(|system| world.outside.record(system, person))
+            .collect();
+        let said = |word: &str, by: fn(&By) -> bool| {
+            let entries = records.iter().flat_map(|record| {
+                let journal = world.outside.systems[record.system.as_str()].journal();
+                journal.iter().filter(|entry| record.id == entry.id)
+            });
+            let said = entries.filter(|entry| {
+                let What::Value { field, after, .. } = &entry.what else {
+                    return false;
+                };
+                by(&entry.by) && field == CONSENT && *after == word
+            });
+            said.map(|entry| entry.stamp.floor(SECOND)).max()
+        };
+        let Some(out) = said("opted_out", |by| !matches!(by, By::Baton { .. })) else {
+            continue;
+        };
+        if said("opted_in", |by| *by == By::Form) > Some(out) {
+            continue;
+        }
+        for record in &records {
+            let state = look(world.store.entity_of(record)).and_then(|state| stored.get(&state.id));
+            let golden = state.map(|state| state.golden_value(CONSENT.into()).to_string());
+            let system = &world.outside.systems[record.system.as_str()];
+            let held = system.record(record.object, &record.id);
+            let held = held.map(|held| held.value(CONSENT).to_string());
+            if golden.as_deref() != Some("opted_out") || held.as_deref() != Some("\"opted_out\"") {
+                wrong.push(format!(
+                    "L6: person {person} opted out and is {golden:?} for Baton, {held:?} in {record}"
+                ));
+            }
+        }
     }
 }

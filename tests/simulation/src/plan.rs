@@ -68,10 +68,8 @@ impl Plan {
             recreates: one_of(&[0, 0, 0, 0, 0, 1]) == 1,
             restores: one_of(&[0, 0, 0, 0, 0, 1]) == 1,
         };
-        if plan.is_prompt() && plan.remembers() {
-            for acts in &mut plan.people {
-                say_consent(acts, &mut rng);
-            }
+        for acts in &mut plan.people {
+            say_consent(acts, &mut rng);
         }
         plan
     }
@@ -97,12 +95,6 @@ impl Plan {
     #[must_use]
     pub const fn remembers(&self) -> bool {
         !self.restores && !self.jumps
-    }
-
-    /// Whether answers are taken in before Baton gives up waiting for them. Else nobody says anything of consent.
-    #[must_use]
-    pub const fn is_prompt(&self) -> bool {
-        self.hangs == 0 && self.per_mille == 0
     }
 
     /// What the engine is run with.

@@ -2,6 +2,7 @@
 //! once mistaken. The closed loop (`tests/laws`) found them among thousands of random ones.
 
 mod bench;
+mod consents;
 mod creates;
 mod own_writes;
 mod quantum;
