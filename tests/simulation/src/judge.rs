@@ -343,7 +343,9 @@ fn people(
             steward: &steward,
         };
         let mut faults = compare(&rest, &world.plan.scenario);
-        faults.extend(by_the_truth(&rest, &world.plan.scenario));
+        if world.plan.is_prompt() {
+            faults.extend(by_the_truth(&rest, &world.plan.scenario));
+        }
         // Consent is judged below; the truth that is told here knows it as a field like others.
         faults.retain(|fault| fault.field() != Some(Name::new(CONSENT)));
         wrong.extend(faults.iter().map(|fault| {

@@ -97,6 +97,13 @@ impl Plan {
         !self.restores && !self.jumps
     }
 
+    /// Whether answers are taken in before Baton gives up waiting for them. After that the echo of a write can be taken
+    /// for somebody's entry, so golden is not compared with the truth.
+    #[must_use]
+    pub const fn is_prompt(&self) -> bool {
+        self.hangs == 0 && self.per_mille == 0
+    }
+
     /// What the engine is run with.
     ///
     /// # Panics
