@@ -129,7 +129,7 @@ impl Look<'_> {
             let same = track.believed().is_some_and(|b| *b == golden.value);
             return (!same).then_some(WhyNot::NotMapped);
         };
-        if in_sync(&track, &desired, self.delivery, field) {
+        if in_sync(&track, &desired, self.delivery, field, self.rules) {
             return None;
         }
         if self.clear_held(field) {

@@ -111,7 +111,7 @@ pub(crate) fn survey(
                     .refused
                     .get(member)
                     .is_some_and(|r| r.value == desired.0);
-            if !in_sync(&seen, &desired, delivery, *member) {
+            if !in_sync(&seen, &desired, delivery, *member, rules) {
                 let blank_left_alone = state
                     .golden
                     .get(member)
@@ -217,6 +217,7 @@ pub(crate) fn in_sync(
     desired: &Desired,
     delivery: &Delivery,
     field: Name,
+    rules: &Rules,
 ) -> bool {
     let (golden, shown, _) = desired;
     let rendered = |value: &Value| {
@@ -232,10 +233,12 @@ pub(crate) fn in_sync(
         // A rendering that was learned from an event or a read-back.
         return true;
     }
+    // Of a consent only what is seen counts: our clock may be wrong, and a write too many does no harm.
+    let landed = || !rules.says_consent(field) && landed(seen, delivery, field, golden);
     match seen.believed() {
         // Never seen here: there is nothing to clear.
-        None => golden.is_blank() || landed(seen, delivery, field, golden),
-        Some(value) => rendered(value) || landed(seen, delivery, field, golden),
+        None => golden.is_blank() || landed(),
+        Some(value) => rendered(value) || landed(),
     }
 }
 

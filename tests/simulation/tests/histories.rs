@@ -7,7 +7,7 @@ use baton_simulation::{Mishap, Plan, Sabotage, play};
 const HISTORIES: u64 = 150;
 
 /// Histories that were wrong once, each with what was wrong with it.
-const REGRESSIONS: [(u64, &str); 6] = [
+const REGRESSIONS: [(u64, &str); 10] = [
     (
         10,
         "a batch that waited passed for one that goes on where another worker had come to",
@@ -28,6 +28,22 @@ const REGRESSIONS: [(u64, &str); 6] = [
     (
         85,
         "a value that the target cuts to what stood there was written for ever",
+    ),
+    (
+        48,
+        "a batch of a topic that was made anew meanwhile took the place of one of the new topic",
+    ),
+    (
+        93,
+        "an opt-out while a write was under way waited for its answer, and was undone",
+    ),
+    (
+        205,
+        "what others had settled was counted again with the next batch that waited",
+    ),
+    (
+        8_718,
+        "an opt-out was not written because our own write was dated minutes ahead",
     ),
 ];
 
