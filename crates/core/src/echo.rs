@@ -139,8 +139,11 @@ impl<'a> Echoes<'a> {
                 // Nothing is earlier at that moment.
                 Some((at, value)) => (at.time, Position::default(), value),
                 None => {
-                    let value = written.answered.as_ref().unwrap_or(&written.value);
-                    (acknowledged, answered, value)
+                    // What the target made of the same value another time it has made of it now.
+                    let of_this = |s: &&Seat<'_>| s.meant == Some(&written.value);
+                    let made = walked.iter().rfind(of_this).map(|s| s.value);
+                    let value = written.answered.as_ref().or(made);
+                    (acknowledged, answered, value.unwrap_or(&written.value))
                 }
             };
             seats.push(Seat {

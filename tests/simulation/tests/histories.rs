@@ -7,7 +7,7 @@ use baton_simulation::{Mishap, Plan, Sabotage, play};
 const HISTORIES: u64 = 150;
 
 /// Histories that were wrong once, each with what was wrong with it.
-const REGRESSIONS: [(u64, &str); 10] = [
+const REGRESSIONS: [(u64, &str); 13] = [
     (
         10,
         "a batch that waited passed for one that goes on where another worker had come to",
@@ -40,6 +40,15 @@ const REGRESSIONS: [(u64, &str); 10] = [
     (
         205,
         "what others had settled was counted again with the next batch that waited",
+    ),
+    (
+        3_632,
+        "a value that the target had cut was believed as it was written, when it was written again",
+    ),
+    (5_159, "the same, where an answer was late"),
+    (
+        7_301,
+        "positions that were read before another worker's commit passed for wound back ones",
     ),
     (
         8_718,

@@ -220,3 +220,16 @@ fn whoever_enters_again_what_was_cut_is_heard() {
     );
     assert_eq!(bench.golden("title"), "111 Early hous");
 }
+
+/// Found by the simulation (seeds 3632 and 5159): nothing showed the second write, and it was believed as it was written.
+#[test]
+fn what_a_target_made_of_a_value_it_makes_of_it_again() {
+    let mut bench = Bench::new();
+    bench.writes(MAP, "title", "111 Early house", (1_000, Some(1_500), 1_700));
+    bench.hears(1_800, whole(MAP, 1_500, &[("title", "111 Early hous")]));
+    bench.writes(MAP, "title", "Chief", (5_000, Some(5_500), 5_700));
+    bench.hears(5_800, whole(MAP, 5_500, &[("title", "Chief")]));
+    bench.writes(MAP, "title", "111 Early house", (9_000, Some(9_500), 9_700));
+    assert_eq!(bench.believed(MAP, "title"), "111 Early hous");
+    assert_eq!(bench.commands(), []);
+}

@@ -229,8 +229,11 @@ impl Engine {
         &self,
         keys: &[(String, i32)],
     ) -> Result<BTreeMap<(String, i32), Vec<Stored>>, EngineError> {
+        // Read while no batch can learn more: an older word would pass for a position that somebody wound back.
+        let mut work = self.work.lock().await;
         let stored = self.stored_positions().await?;
-        self.work.lock().await.places.assigned(&stored, keys);
+        work.places.assigned(&stored, keys);
+        drop(work);
         let places = Places::new(stored);
         let found = keys
             .iter()
