@@ -161,6 +161,7 @@ impl Places {
                 }
                 _ => {
                     let incarnation = self.incarnation(message);
+                    self.say_if_wound_back(message, &incarnation);
                     ends.insert(key, (incarnation, message));
                 }
             }
@@ -178,6 +179,25 @@ impl Places {
                 }
             })
             .collect()
+    }
+
+    /// A log that lost its tail under a reader is read from its beginning again by the reader itself.
+    fn say_if_wound_back(&self, message: &Consumed, incarnation: &str) {
+        let key = (
+            message.topic.to_string(),
+            message.partition,
+            incarnation.to_owned(),
+        );
+        let position = self.known.get(&key).copied().flatten().map(|k| k.next);
+        if let Some(position) = position.filter(|position| message.offset < *position) {
+            tracing::error!(
+                topic = key.0,
+                partition = key.1,
+                position,
+                offset = message.offset,
+                "the store is ahead of its log: what is read now lies before the stored position and is settled again"
+            );
+        }
     }
 
     /// The commit has happened.
