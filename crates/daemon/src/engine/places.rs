@@ -212,6 +212,15 @@ impl Places {
                 next: advance.next,
                 arrival: Some(advance.arrival),
             };
+            // Batches come in order: nothing before that is in hand any more. Should the log lose its tail, other messages
+            // will stand there.
+            if self
+                .overtaken
+                .get(&key)
+                .is_some_and(|o| advance.next >= o.end)
+            {
+                self.overtaken.remove(&key);
+            }
             self.known.insert(key, Some(known));
         }
     }
@@ -385,6 +394,14 @@ mod tests {
         assert!(first.is_empty());
         places.leave_out(&mut waits);
         assert_eq!(waits.iter().map(|m| m.offset).collect::<Vec<_>>(), [12]);
+
+        // Once that is settled, what stands at these offsets is new: the log has lost its tail and grown again.
+        let mut grown = places.clone();
+        let advances = grown.advances(&waits);
+        grown.moved(&advances);
+        let mut new = vec![message(0, 8, 90), message(0, 11, 93)];
+        grown.leave_out(&mut new);
+        assert_eq!(new.len(), 2);
 
         // An operator has wound it back: whatever is read from there is settled.
         places.assigned(&[stored("50", 10)], &[("t".to_owned(), 0)]);
