@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -20,8 +20,9 @@ const SERVER: &str = "BATON_TEST_KAFKA";
 
 struct Server {
     addr: SocketAddr,
-    /// It hangs on a pipe that closes when this process ends, however it ends.
-    _process: Option<Child>,
+    /// It hangs on a pipe that closes when this process ends, however it ends. What it prints has somebody who would
+    /// read it for as long: it says more than its address, and nobody there would end it.
+    _process: Option<(Child, BufReader<ChildStdout>)>,
 }
 
 /// One test at a time has the broker, from its first look at it until its thread ends.
@@ -76,19 +77,17 @@ fn find() -> Result<Server, String> {
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|e| format!("tests/ground/kafka cannot be started: {e}"))?;
+    let out = process.stdout.take().ok_or("no standard output")?;
+    let mut out = BufReader::new(out);
     let mut line = String::new();
-    if let Some(out) = process.stdout.take() {
-        BufReader::new(out)
-            .read_line(&mut line)
-            .map_err(|e| e.to_string())?;
-    }
+    out.read_line(&mut line).map_err(|e| e.to_string())?;
     let addr = line
         .trim()
         .parse()
         .map_err(|_| "tests/ground/kafka started none; it says why above".to_owned())?;
     Ok(Server {
         addr,
-        _process: Some(process),
+        _process: Some((process, out)),
     })
 }
 
