@@ -8,6 +8,7 @@ mod ready;
 mod recycling;
 mod sound;
 mod stages;
+mod tells;
 mod wiring;
 mod words;
 
@@ -16,7 +17,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use baton_core::{
     change::Format,
     lifecycle::{
-        rules::{Acts, FunnelRules},
+        rules::{Acts, Editions, FunnelRules},
         setup::Setup,
     },
     name::Name,
@@ -34,6 +35,8 @@ pub(crate) struct Around<'a> {
     pub holidays: &'a BTreeMap<String, Table>,
     pub vocabularies: &'a BTreeMap<Format, Table>,
     pub systems: &'a BTreeMap<Name, Lowered>,
+    /// The installation's, in milliseconds.
+    pub quantum: i64,
 }
 
 /// The funnel, if there is one. None also where so much is wrong that it cannot be put together; its problems are
@@ -66,6 +69,18 @@ pub(crate) fn read(
     // All that is wrong has been reported; what follows needs every part.
     let landmarks = stages.landmarks()?;
     let (ready, definition) = ready?;
+    let wiring = wiring?;
+    let tracks = words::texts(table, "tracks");
+    let actions = words::texts(table, "actions");
+    let queues = words::texts(table, "queues");
+    let names = tells::Names {
+        stages: &stages.texts,
+        tracks: &tracks,
+        actions: &actions,
+        queues: &queues,
+    };
+    let back_to_owner_within = table.duration("back_to_owner_within");
+    let tells = tells::tells(&wiring, &landmarks, &names, back_to_owner_within);
     let rules = FunnelRules {
         version: version.into(),
         landmarks,
@@ -83,21 +98,24 @@ pub(crate) fn read(
         protect_closing_within: table.duration("protect_deals_closing_within")?,
         clocks,
         calendars,
+        tells,
     };
+    let rules = Arc::new(rules);
     Some(Setup {
-        rules: Arc::new(rules),
+        editions: Arc::new(Editions::new(around.quantum, Arc::clone(&rules))),
+        rules,
         definition,
-        wiring: wiring?,
+        wiring,
         stages: stages.texts,
         activities: table
             .each("activities")
             .filter_map(|(kind, entry)| Some((Name::new(kind), Name::new(entry.value.as_text()?))))
             .collect(),
         readings,
-        back_to_owner_within: table.duration("back_to_owner_within"),
-        tracks: words::texts(table, "tracks"),
-        actions: words::texts(table, "actions"),
-        queues: words::texts(table, "queues"),
+        back_to_owner_within,
+        tracks,
+        actions,
+        queues,
         recipients: words::texts(table, "recipients"),
         disqualifications: table
             .table("disqualification")

@@ -74,6 +74,7 @@ pub(crate) fn read(
         holidays,
         vocabularies,
         systems: &lowered,
+        quantum: rules.timing.quantum,
     };
     rules.funnel = lifecycle::read(version, root, &around, problems).map(Arc::new);
     rules

@@ -16,3 +16,4 @@ pub mod predicate;
 pub mod reading;
 pub mod rules;
 pub mod setup;
+pub mod words;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{Digest, EntityId, EventId, Object, Position, RecordKey},
+    lifecycle::funnel::Funnel,
     name::Name,
     rules::ConsentState,
     time::Millis,
@@ -67,6 +68,8 @@ pub struct State {
     pub settling: BTreeMap<Name, Millis>,
     /// Fields and groups whose answer can change by time alone, and when.
     pub due: BTreeMap<Name, Millis>,
+    /// A person's way through the funnel; none before anything was heard of it.
+    pub funnel: Option<Box<Funnel>>,
 }
 
 impl State {
@@ -94,6 +97,7 @@ impl State {
             wake: None,
             settling: BTreeMap::new(),
             due: BTreeMap::new(),
+            funnel: None,
         }
     }
 

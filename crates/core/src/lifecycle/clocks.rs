@@ -11,7 +11,8 @@ use super::{
     fact::{Act, Fact},
     fold::Fold,
     predicate::Predicate,
-    rules::{ClockRule, Consequence, Signal},
+    rules::{ClockRule, Consequence, Mode, Signal},
+    words::say,
 };
 use crate::{
     id::{Digest, EntityId},
@@ -338,8 +339,15 @@ impl<'e> Fold<'e> {
             .get(&name)
             .and_then(|running| self.rule_of(running))
             .map(|rule| rule.consequence);
-        if let Some(Consequence::Recycle(reason)) = consequence {
-            self.give_back(reason, mode);
+        match consequence {
+            Some(Consequence::Recycle(reason)) => self.give_back(reason, mode),
+            Some(Consequence::Reassign(queue)) if mode == Mode::Live => {
+                let tells = &self.rules.tells;
+                if let Some(name) = tells.queues.get(&queue) {
+                    say(&mut self.w.words, &tells.owners, name, now);
+                }
+            }
+            _ => {}
         }
     }
 }

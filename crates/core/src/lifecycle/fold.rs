@@ -14,6 +14,7 @@ use super::{
     fact::{Act, Actor, Fact, Standing, Suppression, What},
     predicate::View,
     rules::{Baseline, Editions, FunnelRules, Phase, Signal},
+    words::Words,
 };
 use crate::{
     id::{EntityId, EventId},
@@ -65,6 +66,8 @@ pub struct Whereabouts {
     /// The last engagements by category, for the handoff.
     pub recent: BTreeMap<Name, Vec<Engagement>>,
     pub attribution: Attribution,
+    /// What the systems were told.
+    pub words: Words,
 }
 
 /// One trip towards sales.
@@ -122,6 +125,7 @@ impl Whereabouts {
             clocks: BTreeMap::new(),
             recent: BTreeMap::new(),
             attribution: Attribution::default(),
+            words: Words::new(),
         }
     }
 

@@ -197,6 +197,11 @@ fn join(one: &Whereabouts, two: &Whereabouts, rules: &FunnelRules) -> Whereabout
         .last
         .clone()
         .or_else(|| behind.attribution.last.clone());
+    for (field, word) in behind.words.iter() {
+        if joint.words.get(field).is_none_or(|w| w.since < word.since) {
+            joint.words.insert(*field, word.clone());
+        }
+    }
     joint.recycles.extend(&behind.recycles);
     joint.recycles.sort_unstable();
     for (category, engagements) in &behind.recent {

@@ -7,8 +7,9 @@ use super::{
     fact::Standing,
     fold::{Deal, Episode, Fold, Line},
     rules::{AfterLost, Beyond, CoolDown, Mode, Phase, Signal},
+    words::{fall_silent, package, say},
 };
-use crate::{id::EntityId, name::Name, time::Millis};
+use crate::{id::EntityId, name::Name, time::Millis, value::Value};
 
 impl Fold<'_> {
     pub(super) fn claim(&mut self, system: Name, stage: Name, reason: Option<Name>) {
@@ -229,6 +230,12 @@ impl Fold<'_> {
     }
 
     pub(super) fn nudge(&mut self, action: Name, mode: Mode) {
+        if mode == Mode::Live
+            && let Some(name) = self.rules.tells.names.get(&action)
+        {
+            let tells = &self.rules.tells;
+            say(&mut self.w.words, &tells.tracks, name, self.w.now);
+        }
         self.course.nudges.push(Nudge {
             at: self.w.now,
             stage: self.w.stage,
@@ -257,15 +264,17 @@ impl Fold<'_> {
         if works && self.w.episode.is_none() {
             self.open();
         }
+        let reason = match (recycling, rules.recycling.beyond) {
+            (Some(Closed::Exhausted), Beyond::Disqualify(exhausted)) => Some(exhausted),
+            _ => reason,
+        };
+        self.tell(from, to, reason);
         self.course.steps.push(Step {
             from,
             to,
             at: now,
             skipped: rules.between(from, to),
-            reason: match (recycling, rules.recycling.beyond) {
-                (Some(Closed::Exhausted), Beyond::Disqualify(exhausted)) => Some(exhausted),
-                _ => reason,
-            },
+            reason,
             trigger: self.trigger.clone(),
             guards,
             version: rules.version.clone(),
@@ -274,7 +283,7 @@ impl Fold<'_> {
         if to == rules.landmarks.ready
             && let Some(episode) = self.w.episode
         {
-            self.course.handoffs.push(Handoff {
+            let handoff = Handoff {
                 episode: episode.number,
                 at: now,
                 version: rules.version.clone(),
@@ -283,9 +292,45 @@ impl Fold<'_> {
                 last_closed,
                 attribution: self.w.attribution.clone(),
                 engagements: self.w.recent.clone(),
-            });
+            };
+            self.tell_why(&handoff);
+            self.course.handoffs.push(handoff);
         }
         self.start_clocks(&[Signal::Leaves(from), Signal::Enters(to)]);
+    }
+
+    /// What the systems are told of a move, besides a closing's track and a handoff.
+    fn tell(&mut self, from: Name, to: Name, reason: Option<Name>) {
+        let rules = Arc::clone(&self.rules);
+        let (tells, words, now) = (&rules.tells, &mut self.w.words, self.w.now);
+        let works = |stage| rules.phase(stage) == Some(Phase::Worked);
+        for (field, value) in tells.stages.get(&to).into_iter().flatten() {
+            say(words, &[*field], value, now);
+        }
+        if works(to) && !works(from) {
+            say(words, &tells.tracks, &Value::Blank, now);
+        }
+        let leaves = to == rules.landmarks.recycled || to == rules.landmarks.disqualified;
+        if let Some(reason) = reason.filter(|_| leaves) {
+            say(words, &tells.reasons, &Value::text(reason.as_str()), now);
+        }
+    }
+
+    /// Why the person is ready. Whoever had it a while ago has it again, and finds nothing out about it any more that
+    /// it found out then.
+    fn tell_why(&mut self, handoff: &Handoff) {
+        let rules = Arc::clone(&self.rules);
+        let (tells, words, now) = (&rules.tells, &mut self.w.words, self.w.now);
+        let text = Value::text(&package(handoff, rules.ready.threshold));
+        say(words, &tells.handoffs, &text, now);
+        let Some(closed) = handoff.last_closed else {
+            return;
+        };
+        say(words, &tells.findings, &Value::Blank, now);
+        let within = |span: i64| now.since(closed) <= span;
+        if tells.back_to_owner_within.is_some_and(within) {
+            fall_silent(words, &tells.owners);
+        }
     }
 
     fn open(&mut self) {
@@ -345,6 +390,9 @@ impl Fold<'_> {
                 deal.aside = true;
                 open_deals.push(*id);
             }
+        }
+        if let Some(name) = track.and_then(|track| rules.tells.names.get(&track)) {
+            say(&mut self.w.words, &rules.tells.tracks, name, now);
         }
         self.cancel_clocks();
         self.w.episode = None;

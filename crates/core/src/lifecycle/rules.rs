@@ -9,7 +9,7 @@ use compact_str::CompactString;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::{calendar::Calendar, fact::Actor, predicate::Predicate};
+use super::{calendar::Calendar, fact::Actor, predicate::Predicate, words::Tells};
 use crate::{name::Name, time::Millis};
 
 /// One version of the funnel.
@@ -33,6 +33,8 @@ pub struct FunnelRules {
     pub protect_closing_within: i64,
     pub clocks: BTreeMap<Name, ClockRule>,
     pub calendars: BTreeMap<Name, Arc<Calendar>>,
+    /// What the systems are told of moves.
+    pub tells: Tells,
 }
 
 impl FunnelRules {

@@ -8,13 +8,18 @@ use std::{
 
 use compact_str::CompactString;
 
-use super::{reading::Readings, rules::FunnelRules};
+use super::{
+    reading::Readings,
+    rules::{Editions, FunnelRules},
+};
 use crate::{name::Name, value::Value};
 
 /// One version of the funnel, as configured.
 #[derive(Clone, Debug)]
 pub struct Setup {
     pub rules: Arc<FunnelRules>,
+    /// These rules and those before them, each from when it was activated. Who knows of no activation knows these alone.
+    pub editions: Arc<Editions>,
     /// The two teams' own name of the sales-ready definition: changed when what it means is changed.
     pub definition: CompactString,
     pub wiring: Wiring,

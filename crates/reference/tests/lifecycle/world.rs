@@ -16,6 +16,7 @@ use baton_core::{
             FunnelRules, GreatestAge, Landmarks, Mode, Phase, Ready, Reason, Recycling, Signal,
             StageRule, Stall,
         },
+        words::Tells,
     },
     name::Name,
     time::{DAY, HOUR, Millis},
@@ -173,6 +174,7 @@ impl House {
             ]),
             protect_closing_within: self.protect_days * DAY,
             clocks: self.clocks(),
+            tells: Tells::default(),
             calendars: BTreeMap::from([
                 (n("berlin"), Arc::new(berlin())),
                 (n("nights"), Arc::new(nights())),

@@ -1,0 +1,109 @@
+//! What the funnel says of a person in fields that the systems' mappings carry: its stage where a system wants to hear
+//! of it, the reason, the nurture track, the queue, the handoff.
+//!
+//! A word stands from the moment at which the funnel says it, until it says another, or somebody says something else
+//! later (see [`crate::judge`]). It is part of the fold, so a late fact that takes a move back takes its words back too.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use serde::{Deserialize, Serialize};
+
+use super::course::{Engagement, Handoff, Trigger};
+use crate::{id::EventId, name::Name, state::Sorted, time::Millis, value::Value};
+
+/// What the funnel said last in one field.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Word {
+    /// A blank is a word as well: nothing is to stand there.
+    pub value: Value,
+    pub since: Millis,
+}
+
+/// By person field.
+pub type Words = Sorted<Name, Word>;
+
+/// Which words the rules' moves have. All fields are a person's.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Tells {
+    /// Of whoever enters a stage.
+    pub stages: BTreeMap<Name, Vec<(Name, Value)>>,
+    /// Fields in which the reason of a return, or of leaving the funnel, is told.
+    pub reasons: Vec<Name>,
+    /// Fields in which the nurture track is told; blank while sales works on the person.
+    pub tracks: Vec<Name>,
+    /// Nurture tracks and actions, as those fields call them.
+    pub names: BTreeMap<Name, Value>,
+    /// Fields in which the owner, or the queue, is told.
+    pub owners: Vec<Name>,
+    /// Owner queues, as those fields call them.
+    pub queues: BTreeMap<Name, Value>,
+    /// Whoever had a person within so many milliseconds before a new episode gets it back.
+    pub back_to_owner_within: Option<i64>,
+    /// Fields in which it is told why somebody is ready.
+    pub handoffs: Vec<Name>,
+    /// Fields in which sales records what it finds out: emptied for each new episode but the first.
+    pub findings: Vec<Name>,
+}
+
+/// Says something in some fields, from `at` on.
+pub(super) fn say(words: &mut Words, fields: &[Name], value: &Value, at: Millis) {
+    for field in fields {
+        let value = value.clone();
+        words.insert(*field, Word { value, since: at });
+    }
+}
+
+/// Takes back what was said in some fields: what others said there stands again.
+pub(super) fn fall_silent(words: &mut Words, fields: &[Name]) {
+    for field in fields {
+        words.remove(field);
+    }
+}
+
+/// The handoff as sales reads it: what made the person ready, the points, and the last engagements by category.
+#[must_use]
+pub fn package(handoff: &Handoff, threshold: rust_decimal::Decimal) -> String {
+    let mut text = String::new();
+    let line_crossed = match &handoff.trigger {
+        Trigger::Fact(event) => act_of(handoff, *event),
+        Trigger::Alarm(_) => Some("the end of a cool-down".to_owned()),
+        Trigger::Rules => Some("new rules".to_owned()),
+    };
+    let _ = write!(
+        text,
+        "Ready for sales since {} (definition {}, episode {}): {} points of {threshold}",
+        handoff.at, handoff.version, handoff.episode, handoff.score
+    );
+    if let Some(by) = line_crossed {
+        let _ = write!(text, ", by {by}");
+    }
+    for (category, engagements) in &handoff.engagements {
+        let _ = write!(text, "\n{category}:");
+        for (nth, engagement) in engagements.iter().rev().enumerate() {
+            let comma = if nth == 0 { "" } else { ";" };
+            let _ = write!(text, "{comma} {}", told(engagement));
+        }
+    }
+    let came_by = &handoff.attribution;
+    if let Some(first) = &came_by.first {
+        let _ = write!(text, "\nfirst came by: {first}");
+    }
+    if let Some(last) = &came_by.last {
+        let _ = write!(text, "\nlast came by: {last}");
+    }
+    text
+}
+
+fn act_of(handoff: &Handoff, event: EventId) -> Option<String> {
+    let mut all = handoff.engagements.values().flatten();
+    let found = all.find(|engagement| engagement.event == event)?;
+    Some(told(found))
+}
+
+fn told(engagement: &Engagement) -> String {
+    let what = engagement.kind.as_str().replace('_', " ");
+    match &engagement.content {
+        Some(content) => format!("{what} \"{content}\" ({})", engagement.at),
+        None => format!("{what} ({})", engagement.at),
+    }
+}
