@@ -71,6 +71,12 @@ fn topics(root: &Table, table: &Table, problems: &mut Problems) -> Topics {
     );
     take(
         table,
+        "lifecycle",
+        &mut topics.lifecycle,
+        Some(Span::default()),
+    );
+    take(
+        table,
         "dead_letters",
         &mut topics.dead_letters,
         Some(Span::default()),

@@ -56,6 +56,7 @@ pub struct Topics {
     pub systems: BTreeMap<Name, SystemTopics>,
     pub golden: String,
     pub decisions: String,
+    pub lifecycle: String,
     pub dead_letters: String,
     /// Partitions of topics that Baton creates, 1 to 1000.
     pub partitions: u16,
@@ -71,6 +72,7 @@ impl Default for Topics {
             systems: BTreeMap::new(),
             golden: "baton.golden".into(),
             decisions: "baton.decisions".into(),
+            lifecycle: "baton.lifecycle".into(),
             dead_letters: "baton.dead-letters".into(),
             partitions: 4,
             replication: 1,

@@ -159,6 +159,7 @@ pub enum OutTopic {
     Commands(Name),
     Golden,
     Decisions,
+    Lifecycle,
     /// Filled by the daemon: the core never sees what could not be understood.
     DeadLetters,
 }
@@ -168,6 +169,7 @@ pub enum OutBody {
     Command(wire::Command),
     Golden(wire::GoldenMessage),
     Decisions(wire::DecisionMessage),
+    Lifecycle(Box<wire::LifecycleMessage>),
     DeadLetter(wire::DeadLetter),
 }
 

@@ -9,6 +9,7 @@ use crate::{
     change::Outcome,
     holdings::Holding,
     id::{Digest, RecordKey},
+    lifecycle::{funnel::Deed, setup::Setup},
     name::Name,
     state::State,
     time::Millis,
@@ -52,6 +53,22 @@ impl Effects {
             cause: Digest::of(&[command.command_id.as_bytes()]),
             body: OutBody::Command(command),
             at,
+        });
+    }
+
+    /// Tells of something that was done in the funnel. The state has its funnel, settled with this deed.
+    pub fn deed(&mut self, state: &State, deed: &Deed, setup: &Setup) {
+        let message = wire::LifecycleMessage::of(state.id, deed, state.funnel.as_deref(), setup);
+        let cause = match message.told.event() {
+            Some(event) => event,
+            None => deed.id,
+        };
+        self.messages.push(OutMessage {
+            topic: OutTopic::Lifecycle,
+            key: OutKey::Entity(state.id),
+            cause,
+            at: deed.at,
+            body: OutBody::Lifecycle(Box::new(message)),
         });
     }
 

@@ -16,4 +16,5 @@ pub mod predicate;
 pub mod reading;
 pub mod rules;
 pub mod setup;
+mod tell;
 pub mod words;

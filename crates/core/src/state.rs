@@ -69,6 +69,10 @@ pub struct State {
     /// Fields and groups whose answer can change by time alone, and when.
     pub due: BTreeMap<Name, Millis>,
     /// A person's way through the funnel; none before anything was heard of it.
+    ///
+    /// Not in the serialised form: states were stored in it before there was a funnel, and it has no names of fields.
+    /// The store keeps it beside.
+    #[serde(skip)]
     pub funnel: Option<Box<Funnel>>,
 }
 

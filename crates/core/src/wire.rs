@@ -1,5 +1,7 @@
 //! Messages on Baton's own topics. Their JSON Schemas are published under `schemas/`.
 
+mod lifecycle;
+
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use compact_str::CompactString;
@@ -13,6 +15,11 @@ use crate::{
     state::{CommandKind, Golden, LinkStatus, ReadReason, Sorted},
     time::Millis,
     value::Value,
+};
+
+pub use self::lifecycle::{
+    Attribution, Because, ClockView, Consequence, Ending, Engagement, Guards, Handoff, Lifecycle,
+    LifecycleMessage, Recycle, Trigger, Undoing,
 };
 
 /// Which form of a message it is: the member `schema_version`. It is raised where a reader of the version before would
@@ -333,6 +340,31 @@ mod text {
     {
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// The same, where there may be none.
+mod some_text {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub fn serialize<T: std::fmt::Display, S: Serializer>(
+        value: &Option<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => serializer.collect_str(value),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+    where
+        T: std::str::FromStr<Err = &'static str>,
+        D: Deserializer<'de>,
+    {
+        let text = Option::<std::borrow::Cow<str>>::deserialize(deserializer)?;
+        text.map(|text| text.parse().map_err(serde::de::Error::custom))
+            .transpose()
     }
 }
 

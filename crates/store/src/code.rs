@@ -76,6 +76,7 @@ pub(crate) const fn of_topic(topic: OutTopic) -> (&'static str, Option<&'static 
         OutTopic::Commands(system) => ("commands", Some(system.as_str())),
         OutTopic::Golden => ("golden", None),
         OutTopic::Decisions => ("decisions", None),
+        OutTopic::Lifecycle => ("lifecycle", None),
         OutTopic::DeadLetters => ("dead_letters", None),
     }
 }
@@ -85,6 +86,7 @@ pub(crate) fn topic(code: &str, system: Option<&str>) -> Option<OutTopic> {
         ("commands", Some(system)) => Some(OutTopic::Commands(Name::new(system))),
         ("golden", None) => Some(OutTopic::Golden),
         ("decisions", None) => Some(OutTopic::Decisions),
+        ("lifecycle", None) => Some(OutTopic::Lifecycle),
         ("dead_letters", None) => Some(OutTopic::DeadLetters),
         _ => None,
     }
@@ -148,6 +150,7 @@ mod tests {
             OutTopic::Commands("crm".into()),
             OutTopic::Golden,
             OutTopic::Decisions,
+            OutTopic::Lifecycle,
             OutTopic::DeadLetters,
         ] {
             let (code, system) = of_topic(t);

@@ -310,7 +310,8 @@ impl Store {
 
 fn ledger_entry(row: &Row<'_>) -> Result<LedgerEntry, Bad> {
     let entity = code::entity(row, 1, "kind", "entity")?;
-    let body: LedgerRow = blob::decode(row.bytes(3, "body")?).map_err(|e| Bad::new("body", e))?;
+    let body: LedgerRow =
+        blob::decode_row(row.bytes(3, "body")?).map_err(|e| Bad::new("body", e))?;
     if body.entity != entity {
         return Err(Bad::new(
             "body",

@@ -5,7 +5,7 @@ mod statements;
 use std::collections::{BTreeMap, BTreeSet};
 
 use baton_core::{
-    book::{Book, Out, OutBody},
+    book::{Book, LedgerRow, Out, OutBody},
     id::{Digest, EntityId, RecordKey},
     input::Input,
 };
@@ -213,7 +213,7 @@ impl Ready {
                 input: code::of_input(&row.input),
                 event,
                 outcome: code::of_outcome(row.outcome),
-                body: encode("a ledger row", row)?,
+                body: ledger_row(row)?,
             });
         }
         let mut packet = Packet::default();
@@ -222,6 +222,7 @@ impl Ready {
                 OutBody::Command(body) => serde_json::to_string(body),
                 OutBody::Golden(body) => serde_json::to_string(body),
                 OutBody::Decisions(body) => serde_json::to_string(body),
+                OutBody::Lifecycle(body) => serde_json::to_string(body),
                 OutBody::DeadLetter(body) => serde_json::to_string(body),
             };
             let body = body.map_err(|e| Error::Bug {
@@ -301,7 +302,7 @@ impl Ready {
 
     fn erasure(&mut self, erasure: &Erasure) -> Result<(), Error> {
         for entry in &erasure.ledger {
-            let body = encode("a ledger row", &entry.row)?;
+            let body = ledger_row(&entry.row)?;
             self.rewritten_ledger
                 .push([entry.seq.0.into(), body.into()]);
         }
@@ -512,6 +513,10 @@ fn next_version(version: u64) -> Result<i64, Error> {
 
 fn encode<T: serde::Serialize>(what: &'static str, value: &T) -> Result<Vec<u8>, Error> {
     blob::encode(value).map_err(|e| unwritable(what, e))
+}
+
+fn ledger_row(row: &LedgerRow) -> Result<Vec<u8>, Error> {
+    blob::encode_row(row).map_err(|e| unwritable("a ledger row", e))
 }
 
 fn unwritable(what: &'static str, source: BlobError) -> Error {

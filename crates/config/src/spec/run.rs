@@ -184,6 +184,11 @@ pub(super) static TOPICS: TableSpec = table(
             "Every decision. Default `baton.decisions`.",
         ),
         key(
+            "lifecycle",
+            Shape::Text,
+            "What happens in the funnel. Default `baton.lifecycle`.",
+        ),
+        key(
             "dead_letters",
             Shape::Text,
             "What could not be understood. Default `baton.dead-letters`.",

@@ -49,6 +49,7 @@ pub fn messages() -> BTreeMap<&'static str, serde_json::Value> {
         ("command-result", of::<wire::CommandResult>()),
         ("golden", of::<wire::GoldenMessage>()),
         ("decision", of::<wire::DecisionMessage>()),
+        ("lifecycle", of::<wire::LifecycleMessage>()),
         ("dead-letter", of::<wire::DeadLetter>()),
     ])
 }

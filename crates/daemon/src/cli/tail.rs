@@ -35,6 +35,8 @@ enum What {
     Golden,
     /// Why they changed
     Decisions,
+    /// What happens in the funnel
+    Lifecycle,
     /// What could not be understood
     DeadLetters,
     /// What the systems send
@@ -91,6 +93,7 @@ fn topics(active: &Active, args: &Args) -> anyhow::Result<Vec<String>> {
         What::Changes => of(|topics| &topics.changes),
         What::Golden => vec![names.golden.clone()],
         What::Decisions => vec![names.decisions.clone()],
+        What::Lifecycle => vec![names.lifecycle.clone()],
         What::DeadLetters => vec![names.dead_letters.clone()],
     })
 }

@@ -38,6 +38,9 @@ impl<'b> Peek<'b> {
             OutTopic::Golden | OutTopic::Decisions => {
                 self.entity.is_some() && self.version.is_some()
             }
+            OutTopic::Lifecycle => {
+                self.id.is_some() && self.entity.is_some() && self.kind.is_some()
+            }
             OutTopic::DeadLetters => self.id.is_some(),
         }
     }
@@ -60,7 +63,7 @@ impl<'b> Visitor<'b> for Front<'_, 'b> {
             };
             match name {
                 // A command's is somebody else's, and may hold anything.
-                "id" if topic == OutTopic::DeadLetters => peek.id = map.next_value()?,
+                "id" if !matches!(topic, OutTopic::Commands(_)) => peek.id = map.next_value()?,
                 "command_id" => peek.command_id = map.next_value()?,
                 "kind" => peek.kind = map.next_value()?,
                 "entity" => peek.entity = map.next_value()?,
@@ -91,6 +94,11 @@ fn event(topic: OutTopic, body: &[u8]) -> (String, String, String) {
         OutTopic::Decisions => (
             format!("{entity}/{version}/decisions"),
             "baton.decisions".to_owned(),
+            entity,
+        ),
+        OutTopic::Lifecycle => (
+            peek.id.unwrap_or_default().to_owned(),
+            format!("baton.lifecycle.{}", peek.kind.unwrap_or_default()),
             entity,
         ),
         OutTopic::DeadLetters => {
@@ -166,6 +174,14 @@ mod tests {
         assert_eq!(text("ce_subject"), "person-1");
         assert_eq!(text("ce_time"), "1970-01-01T00:00:00Z");
         assert_eq!(trace_id(&text("traceparent")), Some(Digest([7; 16])));
+    }
+
+    #[test]
+    fn what_happened_in_the_funnel_is_named_by_its_own_id_and_kind() {
+        let body = br#"{"schema_version":2,"id":"ab","entity":"person-1","kind":"recycle","fr"#;
+        let of_event = event(OutTopic::Lifecycle, body);
+        let told = ("ab", "baton.lifecycle.recycle", "person-1");
+        assert_eq!((&*of_event.0, &*of_event.1, &*of_event.2), told);
     }
 
     #[test]

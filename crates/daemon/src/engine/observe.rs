@@ -66,7 +66,7 @@ impl Effects {
                         .commands
                         .push((command.system, command_name(command.kind)));
                 }
-                OutBody::Golden(_) | OutBody::DeadLetter(_) => {}
+                OutBody::Golden(_) | OutBody::Lifecycle(_) | OutBody::DeadLetter(_) => {}
             }
         }
         effects

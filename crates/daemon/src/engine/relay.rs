@@ -195,7 +195,10 @@ impl Engine {
         let active = self.active();
         let system = match row.topic {
             OutTopic::Commands(system) => system,
-            OutTopic::Golden | OutTopic::Decisions | OutTopic::DeadLetters => Name::new("baton"),
+            OutTopic::Golden
+            | OutTopic::Decisions
+            | OutTopic::Lifecycle
+            | OutTopic::DeadLetters => Name::new("baton"),
         };
         let reason = fault
             .source()
@@ -258,6 +261,7 @@ const fn logical(topic: OutTopic) -> &'static str {
         OutTopic::Commands(_) => "commands",
         OutTopic::Golden => "golden",
         OutTopic::Decisions => "decisions",
+        OutTopic::Lifecycle => "lifecycle",
         OutTopic::DeadLetters => "dead_letters",
     }
 }

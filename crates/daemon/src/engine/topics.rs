@@ -110,6 +110,7 @@ impl TopicMap {
                 .map(|topics| topics.commands.as_str()),
             OutTopic::Golden => Some(&self.names.golden),
             OutTopic::Decisions => Some(&self.names.decisions),
+            OutTopic::Lifecycle => Some(&self.names.lifecycle),
             OutTopic::DeadLetters => Some(&self.names.dead_letters),
         }
     }
@@ -120,7 +121,12 @@ impl TopicMap {
         let systems = self.names.systems.keys().copied();
         systems
             .map(OutTopic::Commands)
-            .chain([OutTopic::Golden, OutTopic::Decisions, OutTopic::DeadLetters])
+            .chain([
+                OutTopic::Golden,
+                OutTopic::Decisions,
+                OutTopic::Lifecycle,
+                OutTopic::DeadLetters,
+            ])
             .find(|topic| self.name(*topic) == Some(name))
     }
 
@@ -145,6 +151,7 @@ impl TopicMap {
         }
         specs.push(spec(&self.names.golden, true, false));
         specs.push(spec(&self.names.decisions, false, false));
+        specs.push(spec(&self.names.lifecycle, false, false));
         specs.push(spec(&self.names.dead_letters, false, false));
         specs
     }

@@ -5,6 +5,7 @@
 mod ahead;
 mod command_line;
 mod doctor;
+mod funnel;
 mod given;
 mod help;
 mod log;

@@ -312,6 +312,7 @@ async fn what_is_published_fits_its_published_schema() {
             OutTopic::Commands(_) => "command",
             OutTopic::Golden => "golden",
             OutTopic::Decisions => "decision",
+            OutTopic::Lifecycle => "lifecycle",
             OutTopic::DeadLetters => "dead-letter",
         };
         let body: serde_json::Value = serde_json::from_slice(&row.body).unwrap();

@@ -1,7 +1,8 @@
 //! The forms of messages: those of every version that was ever written are still understood, what is written today is
 //! the newest, and what only a newer Baton could understand is told as that.
 //!
-//! `schemas/examples` holds a message of each topic for each version. A new version needs a new folder:
+//! `schemas/examples` holds a message of each topic for each version, and of `baton.lifecycle`, which is as old as
+//! version 2, one of each kind. A new version needs a new folder:
 //! `BATON_BLESS=1 cargo test -p baton --test facts versions` writes what is missing, and never a file that is there.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
@@ -12,6 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
+    funnel,
     given::{NOON, active, engine, engine_on, message, outbox, settle},
     story,
 };
@@ -25,8 +27,22 @@ fn versions() -> impl Iterator<Item = u16> {
     1..=wire::SchemaVersion::CURRENT.0
 }
 
+/// Where the message of that name stands. Of the funnel's messages the name is the kind.
+fn file(version: u16, name: &str) -> PathBuf {
+    let folder = folder(version);
+    if is_of_funnel(name) {
+        folder.join(format!("lifecycle/{name}.json"))
+    } else {
+        folder.join(format!("{name}.json"))
+    }
+}
+
+fn is_of_funnel(name: &str) -> bool {
+    !baton::cli::message_schemas().contains_key(name)
+}
+
 fn example(version: u16, name: &str) -> Value {
-    let path = folder(version).join(format!("{name}.json"));
+    let path = file(version, name);
     let text = fs::read_to_string(&path)
         .unwrap_or_else(|e| panic!("{}: {e}; see the top of this test", path.display()));
     serde_json::from_str(&text).unwrap()
@@ -42,10 +58,14 @@ async fn written_today() -> BTreeMap<&'static str, Value> {
             OutTopic::Commands(_) => "command",
             OutTopic::Golden => "golden",
             OutTopic::Decisions => "decision",
+            OutTopic::Lifecycle => "lifecycle",
             OutTopic::DeadLetters => "dead-letter",
         };
         let body = serde_json::from_slice(&row.body).unwrap();
         first.entry(name).or_insert(body);
+    }
+    for (kind, body) in funnel::one_of_each_kind() {
+        first.insert(kind, body);
     }
     let command = story::commands(&engine, "map").await.remove(0);
     let answer = serde_json::to_value(story::answer(&command, "m1", 2)).unwrap();
@@ -63,24 +83,55 @@ fn says_all_of(old: &Value, new: &Value) -> bool {
     }
 }
 
+/// Whether every member of `old` stands in `new` with a value of the same kind; `new` may have more.
+fn says_as_much_as(old: &Value, new: &Value) -> bool {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => old
+            .iter()
+            .all(|(name, value)| new.get(name).is_some_and(|new| says_as_much_as(value, new))),
+        _ => std::mem::discriminant(old) == std::mem::discriminant(new),
+    }
+}
+
 #[tokio::test]
 async fn what_is_written_today_says_all_that_the_newest_version_says() {
     let version = wire::SchemaVersion::CURRENT.0;
     for (name, body) in written_today().await {
-        let path = folder(version).join(format!("{name}.json"));
+        let path = file(version, name);
         if std::env::var("BATON_BLESS").is_ok_and(|v| v == "1") && !path.exists() {
-            fs::create_dir_all(folder(version)).unwrap();
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
             let text = serde_json::to_string_pretty(&body).unwrap() + "\n";
             fs::write(&path, text).unwrap();
         }
         let kept = example(version, name);
         assert_eq!(body["schema_version"], version, "{name}");
+        // What is told of the funnel depends on the shipped rules: there only the members are compared.
+        let says_all = if is_of_funnel(name) {
+            says_as_much_as(&kept, &body)
+        } else {
+            says_all_of(&kept, &body)
+        };
         assert!(
-            says_all_of(&kept, &body),
+            says_all,
             "{name} lost or changed a member: raise SchemaVersion::CURRENT, keep the old example, and read both\n\
              {kept:#}\n{body:#}"
         );
     }
+}
+
+/// The kinds of messages of the funnel that there were in a version.
+fn kinds(version: u16) -> Vec<String> {
+    // There was no funnel yet.
+    if version == 1 {
+        return Vec::new();
+    }
+    let files = fs::read_dir(folder(version).join("lifecycle")).unwrap();
+    let names = files.map(|file| file.unwrap().path());
+    let kinds: Vec<String> = names
+        .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    assert!(!kinds.is_empty());
+    kinds
 }
 
 fn reads<T: Serialize + DeserializeOwned>(name: &str, example: &Value) {
@@ -104,8 +155,16 @@ fn messages_of_every_version_are_read_and_fit_todays_schemas() {
     let schemas = baton::cli::message_schemas();
     for version in versions() {
         for (name, schema) in &schemas {
-            let example = example(version, name);
             let validator = jsonschema::validator_for(schema).unwrap();
+            if *name == "lifecycle" {
+                for kind in kinds(version) {
+                    let example = example(version, &kind);
+                    assert!(validator.is_valid(&example), "{kind} of version {version}");
+                    reads::<wire::LifecycleMessage>(&kind, &example);
+                }
+                continue;
+            }
+            let example = example(version, name);
             assert!(validator.is_valid(&example), "{name} of version {version}");
             match *name {
                 "command" => reads::<wire::Command>(name, &example),

@@ -15,17 +15,21 @@ use baton_core::{
     change::{Cause, Change, Class, FieldChange, Origin, Outcome, Seen, Verdicts},
     id::{Digest, EntityId, Kind, Object, Position, RecordKey},
     input::Input,
+    lifecycle::{
+        fact::{Act, Actor, Fact, Standing, Suppression, What},
+        funnel::Funnel,
+    },
     rules::ConsentState,
     state::{
         Absorbed, Cell, CommandKind, ConsentTurn, Delivery, Event, FieldHistory, Golden, Guarded,
         History, Intent, IntentEnd, Link, LinkStatusFact, Lock, LockOn, Obs, Outstanding,
         PendingCreate, ReadReason, Refused, Restated, Ruling, SealedAs, StageFact, State, Written,
     },
-    time::Millis,
+    time::{DAY, Millis},
     value::Value,
 };
 
-use super::{BlobError, decode, decode_state, encode, encode_state};
+use super::{BlobError, decode, decode_row, decode_state, encode, encode_row, encode_state};
 
 fn blesses() -> bool {
     std::env::var("BATON_BLESS").is_ok_and(|v| v == "1")
@@ -436,6 +440,151 @@ fn busy_delivery() -> Delivery {
     delivery
 }
 
+/// Two people who are one now, in the middle of things: facts of every kind, some of them sealed, things done,
+/// and clocks that run.
+fn funnel() -> Box<Funnel> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");
+    let loaded = baton_config::load(&folder).expect("the shipped configuration is there");
+    let setup = loaded.rules.and_then(|rules| rules.funnel);
+    let setup = setup.expect("the shipped configuration has a funnel");
+    let editions = &setup.editions;
+    let start = Millis(1_772_463_600_000);
+    let mut funnel = Funnel::new(person(1), editions);
+    let mut other = Funnel::new(person(2), editions);
+    for (day, what) in (0_i64..).zip(facts()) {
+        let at = start.plus(day * DAY);
+        let fact = Fact {
+            event: Digest::of(&[&day.to_be_bytes()]),
+            time: at,
+            seq: 1,
+            position: Position::new(at, 1, 2, 3),
+            effective: None,
+            what,
+        };
+        if day == 2 {
+            other.take(person(2), fact.clone(), editions);
+        }
+        funnel.take(person(1), fact, editions);
+        drop(funnel.settle(editions, at));
+    }
+    let late = Fact {
+        event: Digest([12; 16]),
+        time: start.plus(3 * DAY),
+        seq: 0,
+        position: Position::new(start.plus(70 * DAY), 0, 0, 0),
+        effective: Some(start.plus(60 * DAY)),
+        what: facts().remove(2),
+    };
+    let at = start.plus(70 * DAY);
+    drop(funnel.settle(editions, at));
+    funnel.take(person(1), late, editions);
+    funnel.seal(start.plus(3 * DAY), editions);
+    drop(funnel.settle(editions, at));
+    funnel.absorb(other, at, editions);
+    Box::new(funnel)
+}
+
+fn facts() -> Vec<What> {
+    let text = |field: &str, text| What::Field {
+        field: field.into(),
+        value: Value::text(text),
+    };
+    vec![
+        text("email", "ann@example.com"),
+        text("company", "Zürich AG"),
+        What::Act(Act {
+            kind: "demo_request".into(),
+            actor: Actor::Buyer,
+            category: "requests".into(),
+            content: Some("the price list".into()),
+            campaign: Some("spring".into()),
+        }),
+        What::Delivered,
+        What::Qualified {
+            ready: Some(true),
+            willing: Some(true),
+            reason: Some("timing".into()),
+        },
+        What::Score("12.5".parse().unwrap_or_default()),
+        What::Deal {
+            deal: person(9),
+            standing: Standing::Open {
+                stage: "opportunity".into(),
+                closing: Some(Millis(1_776_463_600_000)),
+            },
+        },
+        What::Claim {
+            system: "crm".into(),
+            stage: "sql".into(),
+            reason: None,
+        },
+        What::Suppressed {
+            whose: Suppression::Account,
+            on: true,
+        },
+        What::Returned {
+            reason: Some("timing".into()),
+        },
+        What::Deal {
+            deal: person(8),
+            standing: Standing::Lost {
+                reason: Some("budget".into()),
+            },
+        },
+        What::Deal {
+            deal: person(7),
+            standing: Standing::Won { reason: None },
+        },
+        What::Deal {
+            deal: person(8),
+            standing: Standing::Gone,
+        },
+    ]
+}
+
+/// What was stored before there was a funnel has none; and a state with one is read as it was written.
+#[test]
+fn golden_state_with_a_funnel() {
+    let mut state = State::new(person(1));
+    if blesses() {
+        state.funnel = Some(funnel());
+    }
+    Files::of("state-4").check(&state, encode_state, decode_state);
+    for before in ["state-1", "state-3"] {
+        let (_, read) = Files::of(before).read(decode_state);
+        assert!(read.funnel.is_none(), "{before}");
+    }
+    let (_, read) = Files::of("state-4").read(decode_state);
+    assert!(read.funnel.is_some());
+}
+
+/// The state that a merge brings stands in the ledger, its funnel behind it.
+#[test]
+fn golden_ledger_row_of_a_merge() {
+    let row = |funnel| LedgerRow {
+        entity: person(2),
+        at: Millis(1_764_000_000_500),
+        input: Input::Absorb(Box::new(State { funnel, ..state() })),
+        outcome: Outcome::Applied,
+        rule_version: "0123456789abcdef".into(),
+    };
+    let brought = |row: LedgerRow| match row.input {
+        Input::Absorb(state) => *state,
+        other => panic!("{other:?}"),
+    };
+    // As it was before there was a funnel: the serialised row and nothing else.
+    Files::of("merge-1").check(&row(None), encode, decode_row);
+    let (_, before) = Files::of("merge-1").read(decode_row);
+    assert_eq!(brought(before), state());
+    let with = blesses().then(funnel);
+    Files::of("merge-2").check(&row(with), encode_row, decode_row);
+    let (bytes, with) = Files::of("merge-2").read(decode_row);
+    assert!(brought(with).funnel.is_some());
+    let plain = super::unpacked(&bytes).expect("a blob");
+    let torn = [&[super::PLAIN], &plain[..plain.len() - 1]].concat();
+    assert!(decode_row(&torn).is_err());
+}
+
 #[test]
 fn golden_ledger_row() {
     let row = LedgerRow {
@@ -445,7 +594,7 @@ fn golden_ledger_row() {
         outcome: Outcome::Late,
         rule_version: "0123456789abcdef".into(),
     };
-    Files::of("ledger-1").check(&row, encode, decode);
+    Files::of("ledger-1").check(&row, encode_row, decode_row);
 }
 
 #[test]

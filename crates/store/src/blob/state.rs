@@ -40,6 +40,7 @@ mod part {
     pub const ABSORBED: u64 = 18;
     pub const ERASED: u64 = 19;
     pub const ARCHIVED: u64 = 20;
+    pub const FUNNEL: u64 = 21;
 }
 
 /// Numbers of the parts of a delivery.

@@ -29,7 +29,7 @@ pub fn files(
 fn operation(run: &str, bootstrap: &str, admin: SocketAddr, store: &str) -> String {
     let mut text = format!(
         "[admin]\nbind = \"{admin}\"\n[kafka]\ngroup = \"{run}\"\nbootstrap = \"{bootstrap}\"\n{store}\
-         [topics]\ngolden = \"{run}.golden\"\ndecisions = \"{run}.decisions\"\ndead_letters = \"{run}.dead-letters\"\n"
+         [topics]\ngolden = \"{run}.golden\"\ndecisions = \"{run}.decisions\"\nlifecycle = \"{run}.lifecycle\"\ndead_letters = \"{run}.dead-letters\"\n"
     );
     for system in [SOURCE, TARGET] {
         // Writing to a string cannot fail.

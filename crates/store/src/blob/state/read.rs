@@ -82,6 +82,7 @@ impl<'b> Reader<'b> {
                 part::ABSORBED => state.absorbed = self.rare()?,
                 part::ERASED => state.erased = self.rare()?,
                 part::ARCHIVED => state.archived = self.rare()?,
+                part::FUNNEL => state.funnel = self.rare()?,
                 unknown => return Err(Malformed::Part(unknown)),
             }
         }

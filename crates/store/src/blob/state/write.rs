@@ -83,6 +83,7 @@ impl<'v> Writer<'v> {
         self.rare_part(part::ABSORBED, &state.absorbed)?;
         self.rare_part(part::ERASED, &state.erased)?;
         self.rare_part(part::ARCHIVED, &state.archived)?;
+        self.rare_part(part::FUNNEL, &state.funnel)?;
         self.count(part::END);
         Ok(())
     }
