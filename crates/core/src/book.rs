@@ -111,8 +111,26 @@ pub struct Out {
     pub parked: Vec<Parked>,
     /// Parked ids that were resolved.
     pub unparked: Vec<Digest>,
+    /// Where people stand in the funnel from now on, as far as that may have changed: the last word on each.
+    pub placings: BTreeMap<EntityId, Placing>,
     /// Law violations noticed by cheap checks: (law, count).
     pub violations: BTreeMap<&'static str, u64>,
+}
+
+/// Where a person stands in the funnel, as it is known from an instant of the log's clock on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Placing {
+    pub at: Millis,
+    /// None: nowhere any more. It was merged into somebody, erased or archived.
+    pub place: Option<Place>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Place {
+    pub stage: Name,
+    /// In the time of events.
+    pub since: Millis,
+    pub episode: Option<u32>,
 }
 
 /// One input as the ledger keeps it.

@@ -16,6 +16,7 @@ use crate::{
     holdings,
     id::{Digest, EntityId, RecordKey},
     input::{Input, StewardAct},
+    lifecycle::standing,
     name::Name,
     observe::take_verdicts,
     reread::{lost_changes, next_records},
@@ -438,11 +439,17 @@ pub(crate) fn take(
     } else {
         BTreeSet::new()
     };
+    let had_funnel = held.state.funnel.is_some();
     let mut transition = apply(&mut held.state, &input, rules, at);
     held.dirty |= transition.recorded;
     if !transition.recorded {
         // What is not recorded is not written, so its counts must not be either.
         transition.effects.holdings.clear();
+    }
+    let effects = &transition.effects;
+    let placing = standing::after(&held.state, &input, effects, had_funnel, rules, at);
+    if let Some(placing) = placing.filter(|_| transition.recorded) {
+        book.out.placings.insert(entity, placing);
     }
     let linked = file(book, transition.effects);
     for record in linked {

@@ -16,5 +16,6 @@ pub mod predicate;
 pub mod reading;
 pub mod rules;
 pub mod setup;
+pub mod standing;
 mod tell;
 pub mod words;

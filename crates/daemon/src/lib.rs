@@ -18,6 +18,7 @@ mod disk;
 pub mod doctor;
 pub mod engine;
 pub mod faults;
+pub mod funnel;
 pub mod kafka;
 pub mod retry;
 pub mod telemetry;

@@ -10,6 +10,7 @@ mod code;
 mod commit;
 mod error;
 mod fold;
+mod funnel;
 mod load;
 #[cfg(feature = "memory")]
 pub mod memory;
@@ -30,6 +31,7 @@ pub mod testing;
 pub use blob::{BlobError, FORMAT};
 pub use commit::{Advance, Batch, Committed, DeadLetter, Erasure, Newest, Prepared};
 pub use error::{Class, Error};
+pub use funnel::{Deed, Stands};
 pub use open::{Durability, Options, Store};
 pub use outbox::{Lease, OutboxRow, OutboxSeq};
 pub use read::{LedgerEntry, LedgerSeq, StoredPosition};

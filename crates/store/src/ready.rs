@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use baton_core::{
     book::{Book, LedgerRow, Out, OutBody},
-    id::{Digest, EntityId, RecordKey},
+    id::{Digest, EntityId, Kind, RecordKey},
     input::Input,
 };
 
@@ -16,6 +16,7 @@ use crate::{
     commit::{Batch, DeadLetter, Erasure},
     error::Error,
     fold,
+    funnel::{ERASE_DEEDS, FunnelRows, LEAVE_STANDINGS, PUT_DEEDS, PUT_STANDINGS, UNDO_DEEDS},
     load::{fetch_keys, fetch_links},
     packet::Packet,
     sql::{Conn, Rows, escape},
@@ -79,6 +80,7 @@ pub(crate) struct Ready {
     rewritten_ledger: Rows,
     rewritten_parked: Rows,
     erased_letters: Rows,
+    funnel: FunnelRows,
     /// Which rows, besides those of entities, the batch writes.
     pub written: Written,
     /// Links that the batch made without having looked the record up.
@@ -101,6 +103,9 @@ impl Ready {
                 wake: entry.state.wake.map(|wake| wake.0),
                 body: blob::encode_state(&entry.state).map_err(|e| unwritable("a state", e))?,
             });
+            if entry.state.erased.is_some() && id.kind == Kind::Person {
+                ready.funnel.erase(*id);
+            }
             if let Some(newest) = book.stored.newest.get(id) {
                 ready.newest.insert(*id, *newest);
             }
@@ -222,7 +227,13 @@ impl Ready {
                 OutBody::Command(body) => serde_json::to_string(body),
                 OutBody::Golden(body) => serde_json::to_string(body),
                 OutBody::Decisions(body) => serde_json::to_string(body),
-                OutBody::Lifecycle(body) => serde_json::to_string(body),
+                OutBody::Lifecycle(body) => {
+                    let text = serde_json::to_string(body);
+                    if let Ok(text) = &text {
+                        self.funnel.deed(body, text);
+                    }
+                    text
+                }
                 OutBody::DeadLetter(body) => serde_json::to_string(body),
             };
             let body = body.map_err(|e| Error::Bug {
@@ -235,6 +246,7 @@ impl Ready {
             }
         }
         self.packet(&packet)?;
+        self.funnel.placings(out);
         // Parked twice in one batch: the last word.
         let parked: BTreeMap<Digest, _> = out.parked.iter().map(|p| (p.id, p)).collect();
         for (id, parked) in parked {
@@ -372,7 +384,11 @@ impl Ready {
         let of = |bytes: usize| bytes / fold::PAGE;
         let entities = self.entities.iter().map(|row| 1 + of(row.body.len()));
         let ledger = self.ledger.iter().map(|row| row.body.len());
-        entities.sum::<usize>() + of(ledger.sum()) + 2 * of(self.outbox_bytes)
+        entities.sum::<usize>()
+            + of(ledger.sum())
+            + 2 * of(self.outbox_bytes)
+            + self.funnel.deeds.len()
+            + self.funnel.standings.len()
     }
 
     /// Links and keys that the batch wrote without reading are compared with what is stored now.
@@ -458,6 +474,13 @@ impl Ready {
 
     pub async fn write(&mut self, conn: &mut Conn<'_>) -> Result<(), Error> {
         let (mut entities, mut ledger) = self.number(conn).await?;
+        let FunnelRows {
+            deeds,
+            undone,
+            erased,
+            left,
+            standings,
+        } = std::mem::take(&mut self.funnel);
         // First what most likely shows that somebody else was faster.
         for (sql, rows) in [
             (&PUT_POSITIONS, &mut self.positions),
@@ -483,6 +506,16 @@ impl Ready {
                     written,
                 });
             }
+        }
+        // What is known already, or was never told: fewer rows are right here, too.
+        for (sql, rows) in [
+            (&LEAVE_STANDINGS, left),
+            (&PUT_STANDINGS, standings),
+            (&PUT_DEEDS, deeds),
+            (&UNDO_DEEDS, undone),
+            (&ERASE_DEEDS, erased),
+        ] {
+            conn.execute_rows(sql, rows).await?;
         }
         // Known events again, or already settled by a steward: fewer rows are right here.
         for (sql, rows) in [

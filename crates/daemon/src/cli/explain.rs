@@ -66,7 +66,12 @@ pub async fn run(place: &Place, args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// The entity as it was: its inputs up to then, applied again, each under the rules it was first judged by.
-async fn as_of(store: &Store, rules: &Rules, id: EntityId, at: Millis) -> anyhow::Result<State> {
+pub(super) async fn as_of(
+    store: &Store,
+    rules: &Rules,
+    id: EntityId,
+    at: Millis,
+) -> anyhow::Result<State> {
     let versions = versions(store).await?;
     let mut state = State::new(id);
     for entry in store.ledger(id, Some(at)).await? {

@@ -2,12 +2,15 @@
 
 mod bench;
 mod check;
+mod clocks;
 mod completions;
 mod dead_letters;
 mod describe;
 mod doctor;
+mod english;
 mod erase;
 mod explain;
+mod funnel;
 mod ingest;
 mod key;
 mod lock;
@@ -20,6 +23,7 @@ mod run;
 mod schema;
 mod show;
 mod tail;
+mod why_stage;
 mod workspace;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -112,6 +116,12 @@ enum Command {
     Show(show::Args),
     /// Tell why a field has its value
     Explain(explain::Args),
+    /// Show the funnel in figures: who stands where, how people go on, who came back and why
+    Funnel(funnel::Args),
+    /// Tell where a person stands in the funnel, how they came there, and what stands in the way of more
+    WhyStage(why_stage::Args),
+    /// Show what both teams owe a person, by when, and whether they kept it
+    Clocks(clocks::Args),
     /// Look after messages that could not be understood
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
@@ -209,6 +219,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Tail(args) => tail::run(&place, args).await,
         Command::Show(args) => show::run(&place, &args).await,
         Command::Explain(args) => explain::run(&place, &args).await,
+        Command::Funnel(args) => funnel::run(&place, &args).await,
+        Command::WhyStage(args) => why_stage::run(&place, &args).await,
+        Command::Clocks(args) => clocks::run(&place, &args).await,
         Command::DeadLetters(command) => dead_letters::run(&place, command).await,
         Command::Parked(command) => parked::run(&place, command).await,
         Command::Lock(args) => lock::lock(&place, args).await,

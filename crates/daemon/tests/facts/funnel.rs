@@ -1,10 +1,10 @@
-//! What is told of the funnel: one person's way through it under the shipped rules, and the messages of it.
+//! What is told of the funnel: one person's way through it under the shipped rules, the messages of it, and the figures.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, process::Command, sync::Arc};
 
-use baton::{cli::sound, engine::Active};
+use baton::{cli::sound, engine::Active, funnel::Report};
 use baton_core::{
-    book::{OutBody, OutTopic},
+    book::{Book, Entry, OutBody, OutTopic, Place, Placing},
     effects::Effects,
     id::{Digest, EntityId, Kind, Position},
     lifecycle::{
@@ -17,6 +17,7 @@ use baton_core::{
     value::Value,
     wire::{Lifecycle, LifecycleMessage, Trigger},
 };
+use baton_store::{Batch, Options, Store, testing};
 use serde_json::Value as Json;
 
 /// A Monday, ten o'clock in New York.
@@ -146,7 +147,7 @@ fn whole_way() -> Played {
     // Thirty days of silence.
     played.passes(40 * 24);
     // A meeting of before that is heard of in the grace time.
-    played.is_heard(30 * 24, 36 * 24 - 1, act("meeting", Actor::Sales));
+    played.is_heard(30 * 24, 40 * 24 + 10, act("meeting", Actor::Sales));
     let deal = EntityId {
         kind: Kind::Deal,
         digest: Digest([2; 16]),
@@ -283,4 +284,198 @@ fn what_was_carried_out_late_says_by_how_much() {
         assert!(message.lateness_ms > 0, "{message:?}");
         assert_eq!(message.at, monday().plus(DAY + 6 * HOUR));
     }
+}
+
+/// A store that took in what was told, and where the person stood after it.
+async fn stored(played: &Played) -> (Store, tempfile::TempDir) {
+    let (store, folder) = testing::sqlite_store(&Options::default()).await.unwrap();
+    keep(played, &store).await;
+    (store, folder)
+}
+
+/// Puts into a store what is told of a person to whom everything happens.
+pub async fn fill(store: &Store) {
+    keep(&whole_way(), store).await;
+}
+
+async fn keep(played: &Played, store: &Store) {
+    let mut at: Vec<Millis> = played.messages().iter().map(|m| m.at).collect();
+    at.dedup();
+    let last = at.last().copied();
+    for at in at {
+        let mut book = Book::default();
+        if Some(at) == last {
+            let entry = Entry {
+                state: played.state.clone(),
+                version: 0,
+                dirty: true,
+            };
+            book.entities.insert(played.state.id, entry);
+        }
+        let messages = played.told.messages.iter();
+        book.out.messages = messages.filter(|m| m.at == at).cloned().collect();
+        let funnel = played.state.funnel.as_ref().unwrap();
+        let (stands, _) = funnel.course(&played.setup.editions, at);
+        let place = Place {
+            stage: stands.stage,
+            since: stands.since,
+            episode: stands.episode.map(|episode| episode.number),
+        };
+        let placing = Placing {
+            at,
+            place: Some(place),
+        };
+        book.out.placings.insert(played.state.id, placing);
+        store.commit(&mut book, &Batch::default()).await.unwrap();
+    }
+}
+
+fn people(report: &Report, stage: &str) -> (u64, u64, u64, u64) {
+    let found = report.stages.iter().find(|s| s.stage == stage.into());
+    let found = found.unwrap();
+    (found.people, found.entered, found.left, found.forward)
+}
+
+#[tokio::test]
+async fn the_figures_are_those_of_what_was_told() {
+    let played = whole_way();
+    let (store, _folder) = stored(&played).await;
+    let end = monday().plus(42 * DAY);
+    let report = Report::read(&store, &played.setup, monday(), end)
+        .await
+        .unwrap();
+    // Everything that the one person went through and that stands; the return was taken back.
+    assert_eq!(people(&report, "new"), (0, 1, 1, 1));
+    assert_eq!(people(&report, "nurture"), (0, 1, 1, 1));
+    assert_eq!(people(&report, "mql"), (0, 1, 1, 1));
+    assert_eq!(people(&report, "sal"), (0, 1, 1, 1));
+    assert_eq!(people(&report, "recycled"), (0, 0, 0, 0));
+    assert_eq!(people(&report, "won"), (1, 1, 0, 0));
+    assert_eq!((report.recycled, report.recycle_keys), (1, 1));
+    assert_eq!(report.revoked, 1);
+    assert!(report.recycles.is_empty());
+    assert_eq!(report.handoffs, 1);
+    let told = |kind: &str| played.kinds().iter().filter(|k| **k == kind).count() as u64;
+    let taken_back: u64 = report.clocks.values().map(|c| c.taken_back).sum();
+    assert_eq!(report.breaches + taken_back, told("breach"));
+    assert!(report.breaches > 0);
+    assert_eq!(report.leaked, 0);
+    assert_eq!(report.late.made + report.late.taken_back, 0);
+    let sal = report.stages.iter().find(|s| s.stage == "sal".into());
+    assert_eq!(sal.unwrap().median_time, Some(36 * DAY));
+}
+
+#[tokio::test]
+async fn the_figures_of_a_past_moment_are_those_of_then_and_name_what_was_heard_of_later() {
+    let played = whole_way();
+    let (store, _folder) = stored(&played).await;
+    // The return of the 35th day was carried out on the 40th, and taken back after a meeting of before was heard of.
+    let before = monday().plus(39 * DAY);
+    let report = Report::read(&store, &played.setup, monday(), before)
+        .await
+        .unwrap();
+    assert_eq!(people(&report, "sal"), (1, 1, 0, 0));
+    assert_eq!((report.recycled, report.revoked), (0, 0));
+    assert!(report.late.made > 0);
+    // Nobody has been in touch in time.
+    let third_day = monday().plus(3 * DAY);
+    let report = Report::read(&store, &played.setup, monday(), third_day)
+        .await
+        .unwrap();
+    assert_eq!(people(&report, "mql"), (1, 1, 0, 0));
+}
+
+/// What a command says of a store in which everything has happened to one person.
+async fn said(args: &[&str]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("baton.db");
+    let store = Store::open_sqlite(&file, &Options::default())
+        .await
+        .unwrap();
+    store.migrate().await.unwrap();
+    keep(&whole_way(), &store).await;
+    store.close().await;
+    let done = Command::new(env!("CARGO_BIN_EXE_baton"))
+        .args(args)
+        .arg("--data")
+        .arg(folder.path())
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let wrong = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(done.status.success(), "{wrong}");
+    String::from_utf8(done.stdout).unwrap()
+}
+
+const ANN: &str = "person-01010101010101010101010101010101";
+const END: &str = "2026-04-13T15:00:00Z";
+
+fn holds(said: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(said.contains(part), "`{part}` is not in\n{said}");
+    }
+}
+
+#[tokio::test]
+async fn the_funnel_is_shown_in_figures() {
+    let args = ["funnel", "--since", MONDAY, "--at", END];
+    let shown = said(&args).await;
+    holds(
+        &shown,
+        &[
+            "The funnel at 2026-04-13 15:00 UTC",
+            "won",
+            "sal → won",
+            "Back to nurture: 1, 1 of them taken back",
+            "Handed to sales: 1. Promises broken: 2",
+            "follow up: 1 broken",
+        ],
+    );
+    let json = said(&[&args[..], &["--json"]].concat()).await;
+    let json: Json = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["recycled"], 1);
+    assert_eq!(json["recycle_keys"], 1);
+    assert_eq!(json["clocks"]["follow_through"]["breaches"], 1);
+}
+
+#[tokio::test]
+async fn why_somebody_is_where_they_are_is_told_in_words() {
+    let told = said(&["why-stage", ANN]).await;
+    holds(
+        &told,
+        &[
+            "won since 2026-04-12 15:00 UTC",
+            "new → nurture: email changed",
+            "nurture → mql: demo request by the buyer",
+            "an act of their own that is enough by itself",
+            "mql → sdr review: sales said what it found out in review",
+            "sal → recycled: nothing that counts happened for too long",
+            "for no response; taken back at 2026-04-12 01:00 UTC",
+            "sal → won: a deal changed",
+        ],
+    );
+    let json = said(&["why-stage", ANN, "--json"]).await;
+    let json: Json = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["stage"], "won");
+    assert_eq!(json["moves"][0]["message"]["to"], "nurture");
+}
+
+#[tokio::test]
+async fn what_was_owed_to_somebody_and_whether_it_was_kept_is_told() {
+    let told = said(&["clocks", ANN]).await;
+    holds(
+        &told,
+        &[
+            "follow up: broken; done 3 d 23 h too late",
+            "8 h of working time by the calendar office",
+            "reminded at 50 %, 2026-03-02 20:00 UTC",
+            "sdr lead was told, 2026-03-03 20:00 UTC",
+            "follow through: broken",
+            "of 5 acts that count",
+        ],
+    );
+    let json = said(&["clocks", ANN, "--json"]).await;
+    let json: Json = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["clocks"][0]["name"], "follow_up");
+    assert_eq!(json["clocks"][0]["end"], "late");
 }

@@ -21,12 +21,14 @@ use baton_core::{
     id::{Kind, RecordKey},
     rules::Rules,
     state::State,
+    time::Millis,
     value::Value,
     wire,
 };
 use baton_store::{FORMAT, Options, StewardState, Store, testing};
 
 use crate::{
+    funnel,
     given::{Kept, NOON, active, contact, engine_on, golden, message, settle},
     story,
 };
@@ -146,6 +148,20 @@ async fn told(store: &Store, active: &Active) -> String {
     for ((system, object), _) in store.rereading().await.unwrap() {
         writeln!(text, "reading again {system} {object}").unwrap();
     }
+    let ever = (Millis(0), Millis::NEVER);
+    for deed in store.deeds(ever.0, ever.1).await.unwrap() {
+        let (what, undone) = (deed.what, deed.undone);
+        writeln!(
+            text,
+            "{what} of {} due {} undone {undone:?}",
+            deed.entity, deed.due
+        )
+        .unwrap();
+    }
+    for stands in store.standings(ever.1).await.unwrap() {
+        let (who, stage, since) = (stands.entity, stands.stage, stands.since);
+        writeln!(text, "{who} is in {stage} since {since}").unwrap();
+    }
     let (salt, log) = (store.salt().await.unwrap(), store.log_id().await.unwrap());
     writeln!(text, "salt {salt} log {log:?}").unwrap();
     text
@@ -158,6 +174,7 @@ async fn the_newest_migration_and_format_have_a_golden_store_that_holds_somethin
     if bless && !file.exists() {
         let (store, _folder) = testing::sqlite_store(&Options::default()).await.unwrap();
         let engine = story::play(store).await;
+        funnel::fill(&engine.store).await;
         fs::write(&file, testing::dump(&engine.store).await.unwrap()).unwrap();
         let said = told(&engine.store, &active(story::RULES)).await;
         fs::write(file.with_extension("txt"), said).unwrap();

@@ -36,6 +36,7 @@ macro_rules! on_both {
 
 mod books;
 mod conflicts;
+mod funnel;
 mod given;
 mod reading;
 mod room;
