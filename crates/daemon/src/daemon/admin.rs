@@ -106,6 +106,13 @@ async fn metrics(State(daemon): State<Daemon>) -> Response {
         Ok(Ok(counts)) => metrics.set_waiting(&counts, daemon.engine.clock.now()),
         Ok(Err(_)) | Err(_) => drop(metrics.store_errors.inc()),
     }
+    if daemon.engine.active().rules.funnel.is_some() {
+        let people = daemon.engine.store.people_by_stage();
+        match tokio::time::timeout(STORE_PATIENCE, people).await {
+            Ok(Ok(people)) => metrics.funnel.set_people(&people),
+            Ok(Err(_)) | Err(_) => drop(metrics.store_errors.inc()),
+        }
+    }
     if let Some(free) = daemon.data.as_deref().and_then(disk::free) {
         metrics.set_data_free(free);
     }

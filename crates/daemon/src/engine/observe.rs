@@ -8,7 +8,7 @@ use baton_core::{
     id::Kind,
     name::Name,
     time::Millis,
-    wire::ResultOutcome,
+    wire::{LifecycleMessage, ResultOutcome},
 };
 use baton_store::RunCounts;
 
@@ -38,6 +38,7 @@ pub(super) struct Effects {
     commands: Vec<(Name, &'static str)>,
     parked: Vec<&'static str>,
     violations: Vec<(&'static str, u64)>,
+    funnel: Vec<LifecycleMessage>,
 }
 
 impl Effects {
@@ -52,6 +53,7 @@ impl Effects {
                 .iter()
                 .map(|(law, count)| (*law, *count))
                 .collect(),
+            funnel: Vec::new(),
         };
         for message in &book.out.messages {
             match &message.body {
@@ -66,7 +68,8 @@ impl Effects {
                         .commands
                         .push((command.system, command_name(command.kind)));
                 }
-                OutBody::Golden(_) | OutBody::Lifecycle(_) | OutBody::DeadLetter(_) => {}
+                OutBody::Lifecycle(done) => effects.funnel.push((**done).clone()),
+                OutBody::Golden(_) | OutBody::DeadLetter(_) => {}
             }
         }
         effects
@@ -78,6 +81,9 @@ impl Effects {
         }
         for (system, kind) in self.commands {
             metrics.commanded(system, kind);
+        }
+        for done in &self.funnel {
+            metrics.funnel.done(done);
         }
         for code in self.parked {
             metrics.parked(code);

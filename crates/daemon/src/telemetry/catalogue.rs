@@ -125,6 +125,27 @@ catalogue! {
     DATA_FREE = "data_free", Gauge, "bytes", [],
         "Room on the disk of the data folder; absent where log and store are both elsewhere",
         "When it is full, changes wait and none is settled. Watch the disks of Kafka and PostgreSQL as well.";
+    PEOPLE = "people", Gauge, "", ["stage"],
+        "People by the stage of the funnel that they are in; every process tells the same figure",
+        "See `baton funnel`.";
+    TRANSITIONS = "transitions", Counter, "", ["from", "to"],
+        "Moves of people from stage to stage; those that were taken back later are counted all the same",
+        "";
+    HANDOFFS = "handoffs", Counter, "", [],
+        "People who were handed over to sales",
+        "None in a day on which points were added: look at the sales-ready line, fit and consent (`baton why-stage`).";
+    RECYCLES = "recycles", Counter, "", ["reason"],
+        "Returns to nurture, by reason; those that were taken back later are counted all the same",
+        "A sudden rise of `no_response`: sales does not follow up, or its activities do not arrive.";
+    TAKEN_BACK = "taken_back", Counter, "", ["what"],
+        "What was taken back because of something that was heard of late: transition, recycle, handoff, breach, outcome",
+        "Many: a source of activities is late.";
+    BREACHES = "breaches", Counter, "", ["clock", "shadow"],
+        "Promises of one team to the other that were broken; shadow: the clock only watches",
+        "";
+    FUNNEL_LATENESS = "funnel_lateness", Histogram, "seconds", [],
+        "From when time alone made something due in the funnel (a reminder, a breach, a return) to when it was done",
+        "Its rate above a minute: timers are late, because the daemon was down or nobody runs the role `timers`.";
     TIMERS = "timers_fired", Counter, "", [],
         "Timers carried out",
         "";

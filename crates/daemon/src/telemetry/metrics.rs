@@ -16,9 +16,12 @@ use prometheus_client::{
     registry::{Metric, Registry, Unit},
 };
 
-use super::catalogue::{self, Spec};
+use super::{
+    catalogue::{self, Spec},
+    funnel::FunnelMetrics,
+};
 
-type Labels = Vec<(&'static str, String)>;
+pub(super) type Labels = Vec<(&'static str, String)>;
 
 const ACCEPTED: &str = "accepted";
 const REFUSED: &str = "refused";
@@ -80,6 +83,7 @@ pub struct Metrics {
     open_dead_letters: Family<Labels, Gauge>,
     open_tasks: Family<Labels, Gauge>,
     data_free: Family<Labels, Gauge>,
+    pub funnel: FunnelMetrics,
     pub timers: Counter,
     pub conflicts: Counter,
     pub store_errors: Counter,
@@ -102,7 +106,7 @@ fn seconds() -> Histogram {
     Histogram::new((0..20).map(|power| 0.0001 * f64::from(1_u32 << power)))
 }
 
-fn add<M: Metric + Clone>(registry: &mut Registry, spec: &Spec, metric: M) -> M {
+pub(super) fn add<M: Metric + Clone>(registry: &mut Registry, spec: &Spec, metric: M) -> M {
     match spec.unit {
         "seconds" => {
             registry.register_with_unit(spec.name, spec.help, Unit::Seconds, metric.clone());
@@ -168,6 +172,7 @@ impl Default for Metrics {
             open_dead_letters: add(r, &catalogue::OPEN_DEAD_LETTERS, Family::default()),
             open_tasks: add(r, &catalogue::OPEN_TASKS, Family::default()),
             data_free: add(r, &catalogue::DATA_FREE, Family::default()),
+            funnel: FunnelMetrics::new(r),
             timers: add(r, &catalogue::TIMERS, Counter::default()),
             conflicts: add(r, &catalogue::CONFLICTS, Counter::default()),
             store_errors: add(r, &catalogue::STORE_ERRORS, Counter::default()),
@@ -353,7 +358,7 @@ impl Metrics {
     }
 }
 
-fn gauge(count: u64) -> i64 {
+pub(super) fn gauge(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
@@ -372,7 +377,7 @@ pub const fn outcome_name(outcome: Outcome) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::funnel::tests::of_each_kind, *};
     use crate::telemetry::CATALOGUE;
 
     #[test]
@@ -443,6 +448,10 @@ mod tests {
         };
         metrics.set_waiting(&counts, Millis(0));
         metrics.set_data_free(1);
+        metrics.funnel.set_people(&[("new".into(), 1)]);
+        for message in of_each_kind() {
+            metrics.funnel.done(&message);
+        }
         let text = metrics.expose();
         for spec in CATALOGUE {
             // A counter's family is announced without its `_total`.
