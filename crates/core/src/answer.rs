@@ -221,7 +221,7 @@ fn answer_record(
     }
     if matches!(kind, Some((CommandKind::Read, _))) {
         let asked = kind.map_or(at, |(_, sent)| sent);
-        delivery.last_read = Some((asked, answer.position.arrival));
+        note_reading(delivery, asked, answer.position.arrival);
         // What waited for a reading is decided now.
         if let Some(history) = state.histories.get(record) {
             touched.extend(history.fields.keys());
@@ -302,6 +302,11 @@ fn answer_record(
         );
     }
     Outcome::Applied
+}
+
+/// A reading was answered. It was asked before that, although the clock of whoever asked may have been ahead of the log's.
+pub(crate) fn note_reading(delivery: &mut Delivery, asked: Millis, answered: Millis) {
+    delivery.last_read = Some((asked.min(answered), answered));
 }
 
 fn is_delete(kind: Option<(CommandKind, Millis)>) -> bool {

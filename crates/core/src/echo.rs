@@ -130,9 +130,12 @@ impl<'a> Echoes<'a> {
                 .filter(|w| !w.refused)
                 .map(|w| &w.value)
         };
+        // What restates the value before it and lies before the write shows an earlier one.
+        let earlier = |intent: &Intent| !differs && self.is_before(intent, event);
         // The value as it was written says more than a likeness.
         let exact = self.told_by(event).find(|intent| {
             written(intent) == Some(seat.value)
+                && !earlier(intent)
                 && explained.takes(intent.number, Kind::Written, run)
         });
         if let Some(value) = exact.and_then(written) {

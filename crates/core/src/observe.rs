@@ -207,11 +207,9 @@ pub(crate) fn change_in(
         }
     }
     if change.class == Class::ReadBack {
-        let asked = delivery
-            .outstanding
-            .as_ref()
-            .map_or(change.position.arrival, |o| o.sent);
-        delivery.last_read = Some((asked, change.position.arrival));
+        let arrival = change.position.arrival;
+        let asked = delivery.outstanding.as_ref().map_or(arrival, |o| o.sent);
+        answer::note_reading(delivery, asked, arrival);
         // What waited for a reading is decided now.
         touched.extend(read_fields.iter().copied());
         let of_write = delivery

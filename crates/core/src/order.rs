@@ -1,7 +1,7 @@
 //! ρ, the order at one record and field, and the seats of observations in it.
 
 use crate::arrange::arrange;
-use crate::echo::{Echoes, Explained, Tagged, stands_beside};
+use crate::echo::{Echoes, Explained, Tagged, is_variant, stands_beside};
 use crate::{
     change::{Cause, Origin, Seen},
     id::{Digest, Position, RecordKey},
@@ -155,6 +155,23 @@ impl<'a> Track<'a> {
             }
         }
         newest.filter(|_| differ && !ordered)
+    }
+
+    /// When a write was answered of which nothing shows what the target made of it, where that may be what stood there
+    /// before: then no event need come, and only a reading tells.
+    #[must_use]
+    pub fn unshown(&self) -> Option<Millis> {
+        let (last, before) = self.seats.split_last()?;
+        let written = last
+            .meant
+            .filter(|w| last.event.is_none() && *w == last.value)?;
+        // A stamp tells by itself which version the target holds.
+        let answered = last.rho.position.arrival;
+        let stamped = last.rho.time != answered;
+        let written_too = |s: &Seat<'_>| s.event.is_none() && s.meant == Some(written);
+        let mut stood = before.iter().filter(|s| !s.seen.claims_nothing());
+        let stood = stood.rfind(|s| !written_too(s))?;
+        (!stamped && is_variant(written, stood.value)).then_some(answered)
     }
 
     /// Whether some seat waits for a read-back to tell a rendering from a claim.

@@ -111,7 +111,7 @@ impl Look<'_> {
         outgoing(self.mapping, field).next()?;
         let track = track(self.state, self.record, field, self.rules);
         let asked = self.delivery.last_read.map(|(asked, _)| asked);
-        if needs_reading(&track, asked).is_some() {
+        if needs_reading(&track, asked, self.system).is_some() {
             return Some(if self.system.reads {
                 WhyNot::Reading
             } else {

@@ -338,7 +338,7 @@ pub enum ReadReason {
     Untimed,
     /// A group seen only in part.
     PartialGroup,
-    /// A third value inside an intent's window.
+    /// A third value inside an intent's window, or a write that may have changed nothing.
     UnknownRendering,
     /// A command's outcome is unknown.
     UnknownOutcome,

@@ -82,7 +82,7 @@ pub(crate) fn survey(
                 continue;
             };
             let seen = track(state, record, *member, rules);
-            if let Some(reason) = needs_reading(&seen, asked) {
+            if let Some(reason) = needs_reading(&seen, asked, system) {
                 found.read.get_or_insert(reason);
                 blocked = true;
             }
@@ -167,13 +167,22 @@ pub(crate) fn survey(
 }
 
 /// Why the record must be read before this field is written, if it must.
-pub(crate) fn needs_reading(seen: &Track<'_>, asked: Option<Millis>) -> Option<ReadReason> {
-    let newer = |arrival: Millis| asked.is_none_or(|asked| arrival > asked);
-    if seen.ambiguous().is_some_and(newer) {
+pub(crate) fn needs_reading(
+    seen: &Track<'_>,
+    asked: Option<Millis>,
+    system: &System,
+) -> Option<ReadReason> {
+    let newer = |arrival: &Millis| asked.is_none_or(|asked| *arrival > asked);
+    if seen.ambiguous().as_ref().is_some_and(newer) {
         return Some(ReadReason::Ambiguous);
     }
-    seen.waiting()
-        .is_some_and(newer)
+    // What was written and answered is likely enough where nothing can be read.
+    let unshown = seen.unshown().filter(|_| system.reads);
+    let unknown = [seen.waiting(), unshown];
+    unknown
+        .iter()
+        .flatten()
+        .any(newer)
         .then_some(ReadReason::UnknownRendering)
 }
 

@@ -56,10 +56,12 @@ impl<'a> Echoes<'a> {
                 // Nothing is earlier at that moment.
                 Some((at, value)) => (at.time, Position::default(), value),
                 None => {
+                    let read = self.read.iter().find(|(of, _)| *of == intent.number);
+                    let read = read.map(|(_, shown)| *shown);
                     // What the target made of the same value another time it has made of it now.
                     let of_this = |s: &&Seat<'_>| s.meant == Some(&written.value);
                     let made = walked.iter().rfind(of_this).map(|s| s.value);
-                    let value = written.answered.as_ref().or(made);
+                    let value = written.answered.as_ref().or(read).or(made);
                     (acknowledged, answered, value.unwrap_or(&written.value))
                 }
             };
@@ -90,25 +92,32 @@ impl<'a> Echoes<'a> {
     }
 
     /// A read-back of the same version as the write shows how the target renders it, unless an event shows that the
-    /// target took the value as it was written.
+    /// target took the value as it was written. Where the write's version is not known, one that was asked when it had
+    /// been answered and still shows an older version does: the write changed nothing.
     fn learn_from_readings(&mut self, seats: &[Seat<'a>], history: Option<&History>) {
         if self.exact {
             return;
         }
         let quantum = self.rules.timing.quantum;
         for intent in &self.delivery.intents {
-            let (Some(written), Some(stamp)) = (intent.fields.get(&self.field), intent.stamp)
+            let (Some(written), Some(answered)) = (intent.fields.get(&self.field), intent.answered)
             else {
                 continue;
             };
             if intent.end != IntentEnd::Done || written.refused || written.answered.is_some() {
                 continue;
             }
-            // One of the two stamps may be less exact than the other.
-            let same_version = |s: &&Seat<'_>| {
-                let (read, wrote) = (s.rho.time, stamp);
-                let coarse = read == s.rho.floored || wrote == wrote.floor(quantum);
-                read == wrote || coarse && s.rho.floored == wrote.floor(quantum)
+            let same_version = |s: &&Seat<'_>| match intent.stamp {
+                // One of the two stamps may be less exact than the other.
+                Some(wrote) => {
+                    let read = s.rho.time;
+                    let coarse = read == s.rho.floored || wrote == wrote.floor(quantum);
+                    read == wrote || coarse && s.rho.floored == wrote.floor(quantum)
+                }
+                None => {
+                    let asked_since = s.rho.position > answered;
+                    !s.is_read_back() || asked_since && s.rho.time < answered.arrival
+                }
             };
             let taken = seats.iter().filter(same_version).any(|s| {
                 s.value == &written.value
@@ -122,10 +131,13 @@ impl<'a> Echoes<'a> {
                 .iter()
                 .filter(same_version)
                 .rfind(|s| s.is_read_back() && !s.value.is_blank());
+            let told_apart = || {
+                let floored = intent.stamp.map(|stamp| stamp.floor(quantum));
+                floored.is_none_or(|at| told_apart(intent, self.field, at, history, quantum))
+            };
             if let Some(seat) = shown
                 && seat.value != &written.value
-                && (is_variant(&written.value, seat.value)
-                    || !told_apart(intent, self.field, stamp.floor(quantum), history, quantum))
+                && (is_variant(&written.value, seat.value) || !told_apart())
             {
                 self.read.push((intent.number, seat.value));
             }

@@ -3,7 +3,7 @@
 use baton_core::{
     book::{Book, Item, OutBody},
     change::{Cause, Change, Class, FieldChange, Origin, Seen, Verdicts},
-    id::{Digest, Object, Position, RecordKey},
+    id::{Digest, EntityId, Object, Position, RecordKey},
     input::Answer,
     name::Name,
     order::{Role, Track, track},
@@ -23,6 +23,8 @@ pub struct Bench {
     pub rules: Rules,
     pub book: Book,
     pub now: Millis,
+    /// By how much Baton's clock is ahead of the log's.
+    pub ahead: i64,
     log: u64,
 }
 
@@ -160,8 +162,13 @@ impl Bench {
             rules,
             book: Book::default(),
             now: START,
+            ahead: 0,
             log: 0,
         }
+    }
+
+    fn clock(&self) -> Millis {
+        self.now.plus(self.ahead)
     }
 
     fn position(&mut self, arrives: i64) -> Position {
@@ -218,7 +225,7 @@ impl Bench {
             verdicts: Verdicts::default(),
         };
         self.book
-            .settle(Item::Change(change), &self.rules, self.now);
+            .settle(Item::Change(change), &self.rules, self.clock());
     }
 
     /// What Baton has asked the systems to do since this was last called.
@@ -283,13 +290,13 @@ impl Bench {
             error: None,
             position,
         };
-        let entity = self.person().id;
+        let entity = EntityId::parse(&command.entity).expect("an entity");
         let item = Item::Answer {
             entity,
             answer,
             read: None,
         };
-        self.book.settle(item, &self.rules, self.now);
+        self.book.settle(item, &self.rules, self.clock());
     }
 
     /// Baton writes a value to a system, because the other system says so: at `sent` it is sent, at `stamp` carried out
@@ -328,7 +335,8 @@ impl Bench {
     pub fn wakes(&mut self, at: i64) {
         self.now = START.plus(at);
         let entity = self.person().id;
-        self.book.settle(Item::Wake(entity), &self.rules, self.now);
+        self.book
+            .settle(Item::Wake(entity), &self.rules, self.clock());
     }
 
     pub fn person(&self) -> &State {
