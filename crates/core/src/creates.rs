@@ -4,13 +4,17 @@ use crate::plan::{backoff_ms, patience, wire_command};
 use crate::survey::{Desired, holds, outgoing, whole_desired_state};
 use crate::{
     book::ParkedCode,
+    change::{Change, Origin},
+    echo::is_variant,
     effects::Effects,
     id::{Digest, Kind, Object, RecordKey},
     name::Name,
+    order::skew,
     render::render,
     rules::{CreatePolicy, Direction, ObjectMapping, Rules, System},
     state::{CommandKind, LinkStatus, PendingCreate, State},
     time::Millis,
+    value::Value,
 };
 use std::collections::BTreeMap;
 
@@ -239,4 +243,47 @@ fn resend_create(
             ..sent.clone()
         },
     );
+}
+
+/// Whether a change shows the record that a create made: the key has matched already; somebody else may have made a
+/// record of the same key at the same moment, so its time and values must fit, too.
+pub(crate) fn shows_create(
+    change: &Change,
+    new_record: bool,
+    create: &PendingCreate,
+    rules: &Rules,
+) -> bool {
+    if create.stopped.is_some()
+        || create.object.kind() != change.record.object.kind()
+        || change.origin == Origin::Other
+    {
+        return false;
+    }
+    let after = change.time >= begun(create, &change.record, rules);
+    let shows = |(field, written): (&Name, &Value)| {
+        let seen = change.fields.iter().find(|f| f.field == *field);
+        seen.is_some_and(|f| f.value == *written || is_variant(written, &f.value))
+    };
+    after && ((change.origin == Origin::Ours && new_record) || create.fields.iter().all(shows))
+}
+
+/// Whether a record was there before the create was sent: then it is somebody else's work.
+pub(crate) fn is_older(
+    state: &State,
+    record: &RecordKey,
+    create: &PendingCreate,
+    rules: &Rules,
+) -> bool {
+    let begun = begun(create, record, rules);
+    let before = |time: Millis| time.is_timed() && time < begun;
+    state
+        .histories
+        .get(record)
+        .is_some_and(|h| h.events.iter().any(|e| before(e.time)))
+}
+
+/// The first instant at which the record can have been made by this create, by the clock of its system.
+fn begun(create: &PendingCreate, record: &RecordKey, rules: &Rules) -> Millis {
+    let margin = rules.timing.quantum + skew(rules, record);
+    create.sent.minus(margin).floor(rules.timing.quantum)
 }

@@ -4,26 +4,24 @@ use std::collections::BTreeSet;
 
 use crate::guard::{cleared_alone, note_clears, settle_wake};
 use crate::keys::{change_keys, keys_of, named_records, park_shared, rekey, touches_identity};
+use crate::nameless::{creator_by_key, is_made_by};
 use crate::sharing::{share_consent, touches_consent};
 use crate::{
     absorb::part_of,
     apply::apply,
     book::{Book, Entry, Item, LedgerRow, Parked, ParkedCode, Settled},
-    change::{Change, Class, Origin, Outcome},
+    change::{Change, Class, Outcome},
     consent::own_turns,
-    echo::is_variant,
     effects::Effects,
     holdings,
     id::{Digest, EntityId, RecordKey},
     input::{Input, StewardAct},
     lifecycle::standing,
-    name::Name,
     observe::take_verdicts,
     reread::{lost_changes, next_records},
     rules::Rules,
-    state::{CommandKind, PendingCreate, State},
+    state::{CommandKind, State},
     time::Millis,
-    value::Value,
 };
 
 /// Settles one item.
@@ -60,7 +58,11 @@ pub fn settle(book: &mut Book, item: Item, rules: &Rules, at: Millis) -> Settled
                     .get(&record)
                     .map(|e| survivor(book, *e))
                     .filter(|e| *e != entity);
-                if let Some(other) = elsewhere {
+                if let Some(other) = elsewhere
+                    && is_made_by(book, &answer, &record, (entity, other), rules)
+                {
+                    merge(book, entity, other, rules, at);
+                } else if let Some(other) = elsewhere {
                     // A create that the target answered with somebody else's record.
                     park_shared(
                         book,
@@ -164,7 +166,13 @@ fn settle_change(
     let linked = book.links.get(&change.record).map(|e| survivor(book, *e));
     let known = forced.or(linked);
     let entity = match known {
-        Some(entity) => entity,
+        Some(entity) => match creator_by_key(book, &change, entity, rules) {
+            Some(creator) if forced.is_none() => {
+                merge(book, creator, entity, rules, at);
+                creator
+            }
+            _ => entity,
+        },
         // Nothing is known of this record, so there is nothing to delete and nobody who did anything.
         None if matches!(
             change.class,
@@ -209,34 +217,6 @@ fn settle_change(
         set_link(book, change.record.clone(), entity);
     }
     take(book, entity, Input::Change(change), rules, at)
-}
-
-/// Whether a change shows the record that a create made: the key has matched already; somebody else may have made a
-/// record of the same key at the same moment, so its time and values must fit, too.
-pub(crate) fn is_echo_of_create(
-    change: &Change,
-    new_record: bool,
-    create: &PendingCreate,
-    rules: &Rules,
-) -> bool {
-    if create.stopped.is_some()
-        || create.object.kind() != change.record.object.kind()
-        || change.origin == Origin::Other
-        || !matches!(change.class, Class::Delta | Class::Event)
-    {
-        return false;
-    }
-    let skew = rules
-        .systems
-        .get(&change.record.system)
-        .map_or(0, |s| s.skew);
-    let margin = rules.timing.quantum + rules.timing.skew + skew;
-    let after = change.time >= create.sent.minus(margin).floor(rules.timing.quantum);
-    let shows = |(field, written): (&Name, &Value)| {
-        let seen = change.fields.iter().find(|f| f.field == *field);
-        seen.is_some_and(|f| f.value == *written || is_variant(written, &f.value))
-    };
-    after && ((change.origin == Origin::Ours && new_record) || create.fields.iter().all(shows))
 }
 
 fn set_link(book: &mut Book, record: RecordKey, entity: EntityId) {

@@ -28,6 +28,7 @@ pub mod laws;
 pub mod lifecycle;
 pub mod links;
 pub mod name;
+mod nameless;
 pub mod needs;
 pub mod normalise;
 pub mod observe;

@@ -3,12 +3,14 @@
 use crate::guard::guard_windows;
 use crate::identify::{is_of_read, survivor};
 use crate::keys::{addresses_in, change_keys, named_records, renames};
+use crate::nameless::creator_by_key;
 use crate::{
     book::{Book, GuardKey, Item, Needs},
     change::{Change, Class},
     consent::address_digest,
     holdings::Holding,
     id::{Digest, EntityId, Kind, Object, RecordKey},
+    input::Answer,
     name::Name,
     rules::Rules,
     state::State,
@@ -33,12 +35,7 @@ pub fn needs(book: &Book, items: &[Item], rules: &Rules) -> Needs {
                 {
                     needs_of_change(book, read, &renamed, rules, &mut needs);
                 }
-                if let Some(id) = &answer.id {
-                    let record = RecordKey {
-                        system: answer.system,
-                        object: answer.object,
-                        id: id.clone(),
-                    };
+                if let Some(record) = record_of(answer) {
                     need_link(book, record, &mut needs);
                 }
             }
@@ -141,6 +138,8 @@ fn spoken_for(book: &Book, items: &[Item], rules: &Rules) -> BTreeSet<EntityId> 
                 .chain([&change.record])
                 .filter_map(|record| book.links.get(record)),
         );
+        let linked = book.links.get(&change.record).map(|e| survivor(book, *e));
+        found.extend(linked.and_then(|entity| creator_by_key(book, change, entity, rules)));
         if !book.links.contains_key(&change.record) {
             let keys = change_keys(change, rules).into_iter().flatten();
             found.extend(keys.filter_map(|key| book.keys.get(&key)).flatten());
@@ -149,7 +148,19 @@ fn spoken_for(book: &Book, items: &[Item], rules: &Rules) -> BTreeSet<EntityId> 
     for item in items {
         match item {
             Item::Change(change) => of_change(change, &mut found),
-            Item::Answer { entity, .. } | Item::Wake(entity) | Item::Steward { entity, .. } => {
+            Item::Answer {
+                entity,
+                answer,
+                read,
+            } => {
+                found.insert(*entity);
+                if let Some(read) = read {
+                    of_change(read, &mut found);
+                }
+                // A record that the target made, and that passed for somebody else's.
+                found.extend(record_of(answer).and_then(|record| book.links.get(&record)));
+            }
+            Item::Wake(entity) | Item::Steward { entity, .. } => {
                 found.insert(*entity);
             }
             Item::Merge { winner, loser } | Item::Unmerge { winner, loser } => {
@@ -167,6 +178,13 @@ fn spoken_for(book: &Book, items: &[Item], rules: &Rules) -> BTreeSet<EntityId> 
     let survivors: Vec<EntityId> = found.iter().map(|e| survivor(book, *e)).collect();
     found.extend(survivors);
     found
+}
+
+/// The record that an answer names.
+fn record_of(answer: &Answer) -> Option<RecordKey> {
+    let id = answer.id.clone()?;
+    let (system, object) = (answer.system, answer.object);
+    Some(RecordKey { system, object, id })
 }
 
 fn needs_of_change(

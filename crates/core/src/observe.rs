@@ -1,5 +1,6 @@
 //! A change comes in: its verdicts are taken once, its observations find their places.
 
+use crate::creates::{is_older, shows_create};
 use crate::links::{link, move_facts, partial_groups, relink, stage};
 use crate::{
     answer,
@@ -26,14 +27,10 @@ fn echoed_create<'a>(
 ) -> Option<&'a PendingCreate> {
     let create = state.creates.get(&change.record.system)?;
     let new_record = !state.links.contains_key(&change.record);
-    let margin = rules.timing.quantum + skew(rules, &change.record);
-    let begun = create.sent.minus(margin).floor(rules.timing.quantum);
-    // A record that was there before the create was sent is somebody else's work.
-    let older = state.histories.get(&change.record).is_some_and(|h| {
-        let before = |e: &Event| e.time.is_timed() && e.time < begun;
-        h.events.iter().any(before)
-    });
-    let echo = !older && crate::identify::is_echo_of_create(change, new_record, create, rules);
+    let event = matches!(change.class, Class::Delta | Class::Event);
+    let echo = event
+        && !is_older(state, &change.record, create, rules)
+        && shows_create(change, new_record, create, rules);
     echo.then_some(create)
 }
 

@@ -140,7 +140,12 @@ fn nothing_moves_twice(
     wrong: &mut Vec<String>,
 ) {
     for row in ledger {
-        let (Input::Change(change), Some(state)) = (&row.input, stored.get(&row.entity)) else {
+        // What was said of somebody who went into another is that one's since.
+        let mut holder = stored.get(&row.entity);
+        while let Some(winner) = holder.and_then(|state| state.merged_into) {
+            holder = stored.get(&winner);
+        }
+        let (Input::Change(change), Some(state)) = (&row.input, holder) else {
             continue;
         };
         let mut again = state.clone();

@@ -7,7 +7,7 @@ use baton_simulation::{Mishap, Plan, Sabotage, play};
 const HISTORIES: u64 = 150;
 
 /// Histories that were wrong once, each with what was wrong with it.
-const REGRESSIONS: [(u64, &str); 13] = [
+const REGRESSIONS: [(u64, &str); 17] = [
     (
         10,
         "a batch that waited passed for one that goes on where another worker had come to",
@@ -45,7 +45,18 @@ const REGRESSIONS: [(u64, &str); 13] = [
         3_632,
         "a value that the target had cut was believed as it was written, when it was written again",
     ),
-    (5_159, "the same, where an answer was late"),
+    (
+        3_539,
+        "nothing showed that the target had cut a value to what stood there, and nobody looked",
+    ),
+    (
+        5_159,
+        "a cut value that was written again, where an answer was late",
+    ),
+    (
+        7_204,
+        "a value was cut to what a write that was answered late had left, and nobody looked",
+    ),
     (
         7_301,
         "positions that were read before another worker's commit passed for wound back ones",
@@ -53,6 +64,14 @@ const REGRESSIONS: [(u64, &str); 13] = [
     (
         8_718,
         "an opt-out was not written because our own write was dated minutes ahead",
+    ),
+    (
+        9_232,
+        "a reading that was asked by a clock ahead passed for news of an opt-out after it",
+    ),
+    (
+        9_260,
+        "a record that a create had made passed for another person, whose first word bore no key",
     ),
 ];
 

@@ -1,6 +1,6 @@
 //! Records that Baton makes.
 
-use baton_core::{rules::CreatePolicy, state::CommandKind};
+use baton_core::{book::ParkedCode, rules::CreatePolicy, state::CommandKind};
 
 use crate::bench::{Bench, CRM, MAP, Says, delta, record, whole};
 
@@ -125,4 +125,74 @@ fn a_record_made_by_the_first_sending_of_a_create_is_ours_although_it_was_sent_a
         .iter()
         .filter(|s| s.role == baton_core::order::Role::Turn);
     assert_eq!(claims.count(), 0);
+}
+
+/// Found by the simulation (seed 9260): an automation's word about the new record came first, without the e-mail. It made
+/// a second person, both had the key, both went on to make records, and the next record with the key was nobody's.
+#[test]
+fn a_record_that_a_create_made_is_its_persons_although_its_first_word_bore_no_key() {
+    for answer_first in [false, true] {
+        let mut bench = bench();
+        let fields = [("email", "ada@example.com"), ("company", "Brook")];
+        bench.hears(2_000, whole(MAP, 0, &fields));
+        let ada = bench.person().id;
+        let create = bench.commands().remove(0);
+        assert_eq!(create.kind, CommandKind::Create);
+        bench.hears(
+            3_000,
+            in_record(delta(CRM, 2_500, &[("company", "BROOK")]), "crm-1"),
+        );
+        let made = in_record(delta(CRM, 2_500, &fields), "crm-1");
+        if answer_first {
+            bench.answers_with_id(3_500, &create, "crm-1", None);
+            bench.hears(4_000, made);
+        } else {
+            bench.hears(3_500, made);
+            bench.answers_with_id(4_000, &create, "crm-1", None);
+        }
+        let person = &bench.book.entities[&ada].state;
+        assert!(
+            person.links.contains_key(&record(CRM)),
+            "answer first: {answer_first}"
+        );
+        assert!(person.creates.is_empty());
+        let creates = bench.commands().into_iter();
+        let creates = creates.filter(|c| c.kind == CommandKind::Create);
+        assert_eq!(creates.count(), 0, "answer first: {answer_first}");
+        // Somebody's own record of the same person is hers, too.
+        bench.hears(
+            9_000,
+            in_record(delta(CRM, 0, &[("email", "ada@example.com")]), "crm-2"),
+        );
+        let tasks = &bench.book.out.parked;
+        assert!(
+            tasks.iter().all(|t| t.code == ParkedCode::DoubledRecord),
+            "{tasks:?}"
+        );
+    }
+}
+
+#[test]
+fn a_record_without_a_key_that_was_there_before_the_create_stays_its_own_person() {
+    let mut bench = bench();
+    let fields = [("email", "ada@example.com"), ("company", "Brook")];
+    bench.hears(
+        1_000,
+        in_record(delta(CRM, 500, &[("company", "Gate")]), "crm-1"),
+    );
+    bench.hears(9_000, whole(MAP, 8_000, &fields));
+    let create = bench
+        .commands()
+        .into_iter()
+        .find(|c| c.kind == CommandKind::Create);
+    // The target says that this is the record, as one does that looks for the e-mail first.
+    bench.answers_with_id(9_500, &create.expect("a create"), "crm-1", None);
+    assert_eq!(bench.book.entities.len(), 2);
+    assert!(
+        bench
+            .book
+            .entities
+            .values()
+            .all(|e| e.state.merged_into.is_none())
+    );
 }
