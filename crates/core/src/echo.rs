@@ -342,8 +342,13 @@ impl<'a> Echoes<'a> {
                     && self.is_like(intent, written, s.value)
             })
         };
-        let first = seats.iter().filter(shows).min_by_key(|s| s.rho);
-        first.map(|s| (s.rho, s.value))
+        let first = seats.iter().filter(shows).min_by_key(|s| s.rho)?;
+        let earlier = seats
+            .iter()
+            .filter(|s| s.rho < first.rho && !s.seen.claims_nothing());
+        let stood = earlier.max_by_key(|s| s.rho).map(|s| s.value);
+        // Where that stood before, nothing was noticed.
+        (stood != Some(first.value)).then_some((first.rho, first.value))
     }
 
     /// Whether the write changed nothing: it was answered with the stamp of a version that was known before it was sent

@@ -300,3 +300,17 @@ fn the_tagged_event_of_an_earlier_write_that_shows_what_stood_is_not_that_of_a_l
     bench.hears(12_900, whole(MAP, 10_000, &both).ours());
     assert_eq!(bench.claims(MAP, "nick"), ["Ann"]);
 }
+
+/// Found by the closed loop (seed 1348).
+#[test]
+fn what_stood_before_a_write_and_is_shown_by_a_named_persons_record_is_not_that_write() {
+    let mut bench = Bench::new();
+    let stood = ("company", "Early brook");
+    bench.hears(3_500, delta(MAP, 3_000, &[stood]).by_somebody());
+    bench.hears(
+        8_500,
+        whole(MAP, 8_000, &[stood, ("nick", "Ann")]).by_somebody(),
+    );
+    bench.writes(MAP, "company", "Early Brook", (9_200, None, 9_600));
+    assert_eq!(bench.believed(MAP, "company"), "Early Brook");
+}
