@@ -45,6 +45,11 @@ pub(crate) fn absorb(state: &mut State, other: &State) {
     };
     state.absorbed.insert(other.id, brought);
     state.sealed_before = state.sealed_before.max(other.sealed_before);
+    // A create whose record is brought is under way no more.
+    let intents = || other.deliveries.values().flat_map(|d| &d.intents);
+    state
+        .creates
+        .retain(|_, create| intents().all(|i| i.command != create.command));
     // Two different values of one channel each count: their own turns are in the histories.
     for (system, create) in &other.creates {
         state

@@ -113,8 +113,8 @@ pub fn adopt(state: &mut State, record: &RecordKey) {
     }
 }
 
-/// The intent of a create becomes one of its record's.
-pub(crate) fn bind_create(delivery: &mut Delivery, create: PendingCreate) {
+/// The intent of a create becomes one of its record's. Returns its number.
+pub(crate) fn bind_create(delivery: &mut Delivery, create: PendingCreate) -> u32 {
     let number = delivery.next_intent;
     delivery.next_intent += 1;
     let fields = create
@@ -150,6 +150,7 @@ pub(crate) fn bind_create(delivery: &mut Delivery, create: PendingCreate) {
         intent: Some(number),
         sent: create.sent,
     });
+    number
 }
 
 fn answer_record(

@@ -402,6 +402,7 @@ impl<'a> Echoes<'a> {
                 || is_variant(&written.value, seat.value);
             let shows = likely
                 && intent.end == IntentEnd::Done
+                && !self.is_before(intent, event)
                 && self.echo_of(intent, seat, event) == Some(Kind::Rendering)
                 && explained.takes(intent.number, Kind::Rendering, run);
             shows.then_some(&written.value)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::guard::{cleared_alone, note_clears, settle_wake};
 use crate::keys::{change_keys, keys_of, named_records, park_shared, rekey, touches_identity};
-use crate::nameless::{creator_by_key, is_made_by};
+use crate::nameless::{creator_by_key, is_made_by, take_in};
 use crate::sharing::{share_consent, touches_consent};
 use crate::{
     absorb::part_of,
@@ -61,7 +61,7 @@ pub fn settle(book: &mut Book, item: Item, rules: &Rules, at: Millis) -> Settled
                 if let Some(other) = elsewhere
                     && is_made_by(book, &answer, &record, (entity, other), rules)
                 {
-                    merge(book, entity, other, rules, at);
+                    take_in(book, entity, other, &record, rules, at);
                 } else if let Some(other) = elsewhere {
                     // A create that the target answered with somebody else's record.
                     park_shared(
@@ -168,7 +168,7 @@ fn settle_change(
     let entity = match known {
         Some(entity) => match creator_by_key(book, &change, entity, rules) {
             Some(creator) if forced.is_none() => {
-                merge(book, creator, entity, rules, at);
+                take_in(book, creator, entity, &change.record, rules, at);
                 creator
             }
             _ => entity,
@@ -316,6 +316,18 @@ pub(crate) fn merge(book: &mut Book, winner: EntityId, loser: EntityId, rules: &
         return;
     }
     let absorbed = entry(book, loser).state.clone();
+    merge_as(book, winner, absorbed, rules, at);
+}
+
+/// One entity goes into another, with the state that it brings.
+pub(crate) fn merge_as(
+    book: &mut Book,
+    winner: EntityId,
+    absorbed: State,
+    rules: &Rules,
+    at: Millis,
+) {
+    let loser = absorbed.id;
     let records: Vec<RecordKey> = absorbed.links.keys().cloned().collect();
     take(
         book,

@@ -1,16 +1,18 @@
 //! Records of nobody yet: what came first of them bore no key, so that each stands for a person of its own.
 
 use crate::{
+    answer::bind_create,
     book::Book,
-    change::{Change, Class},
+    change::{Change, Class, Origin},
     creates::{is_older, shows_create},
     id::{EntityId, Kind, RecordKey},
-    identify::survivor,
+    identify::{entry, merge_as, survivor},
     input::Answer,
     keys::change_keys,
     name::Name,
     rules::Rules,
     state::{PendingCreate, State},
+    time::Millis,
     wire::ResultOutcome,
 };
 use std::collections::BTreeSet;
@@ -65,6 +67,29 @@ pub(crate) fn is_made_by(
     create.zip(state(&other)).is_some_and(|(create, nameless)| {
         is_nameless(nameless, record, rules) && !is_older(nameless, record, create, rules)
     })
+}
+
+/// The record becomes its creator's, and all that was heard of it may show the create.
+pub(crate) fn take_in(
+    book: &mut Book,
+    creator: EntityId,
+    nameless: EntityId,
+    record: &RecordKey,
+    rules: &Rules,
+    at: Millis,
+) {
+    let mut brought = entry(book, nameless).state.clone();
+    let create = entry(book, creator).state.creates.get(&record.system);
+    if let Some(create) = create.cloned() {
+        let delivery = brought.deliveries.entry(record.clone()).or_default();
+        let number = bind_create(delivery, create);
+        let history = brought.histories.get_mut(record);
+        let events = history.into_iter().flat_map(|h| h.events.iter_mut());
+        for event in events.filter(|e| e.origin != Origin::Other) {
+            event.may_match.push(number);
+        }
+    }
+    merge_as(book, creator, brought, rules, at);
 }
 
 /// Whether an entity is this one record, and nothing was ever seen of it by which anybody is known.

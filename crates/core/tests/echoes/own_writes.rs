@@ -314,3 +314,35 @@ fn what_stood_before_a_write_and_is_shown_by_a_named_persons_record_is_not_that_
     bench.writes(MAP, "company", "Early Brook", (9_200, None, 9_600));
     assert_eq!(bench.believed(MAP, "company"), "Early Brook");
 }
+
+/// Found by the closed loop (seed 11484): the records of the second before passed for a write that changed nothing, and the
+/// write's own event then was somebody's entry.
+#[test]
+fn a_record_from_before_a_write_does_not_show_that_the_write_changed_nothing() {
+    let mut bench = Bench::new();
+    let cut = [("title", "105 Early yard")];
+    bench.writes(MAP, "title", "105 Early yard lane", (1_000, None, 1_500));
+    bench.hears(2_500, whole(MAP, 1_200, &cut));
+    // Ann changes it, and before a reading finds that the CRM has changed it twice, to what it was.
+    let lost = Says {
+        class: Class::Gap,
+        ..whole(MAP, 138_000, &[])
+    };
+    bench.commands();
+    bench.hears(139_100, lost);
+    let read = bench.commands().remove(0);
+    let changed = |title| [("title", title)];
+    bench.hears(139_600, delta(CRM, 139_500, &changed("Gate")).by_somebody());
+    bench.hears(
+        139_900,
+        delta(CRM, 139_800, &changed("105 Early yard lane")).by_somebody(),
+    );
+    bench.hears(140_600, reading(MAP, 139_000, &changed("Brook")));
+    bench.answers(140_600, &read, Some(139_000));
+    let write = bench.update(MAP);
+    bench.answers(141_400, &write, None);
+    bench.hears(142_000, whole(MAP, 140_000, &cut));
+    bench.hears(142_500, whole(MAP, 139_000, &cut));
+    bench.hears(143_000, reading(MAP, 140_000, &cut));
+    assert_eq!(bench.claims(MAP, "title"), ["Brook"]);
+}
