@@ -1,12 +1,14 @@
 //! The funnel in figures: who stands where, how people go on, who came back to nurture and why, and which promises were
 //! broken. As it was known at an instant; what was heard of later is named.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use baton_core::{
+    id::{EntityId, Kind},
     lifecycle::{rules::Phase, setup::Setup},
     name::Name,
     time::Millis,
+    value::Value,
 };
 use baton_store::{Deed, Stands, Store};
 use serde::Serialize;
@@ -114,6 +116,43 @@ impl Report {
         Ok(Self::of(setup, &standings, &deeds, since, at))
     }
 
+    /// The same for people of each value of a field: of the golden value as it is now. Blank is an empty text.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn read_by(
+        store: &Store,
+        setup: &Setup,
+        field: Name,
+        since: Millis,
+        at: Millis,
+    ) -> Result<BTreeMap<String, Self>, baton_store::Error> {
+        let segments = segments(store, field).await?;
+        let segment = |entity| segments.get(&entity).cloned().unwrap_or_default();
+        let mut all: BTreeMap<String, (Vec<Stands>, Vec<Deed>)> = BTreeMap::new();
+        for stands in store.standings(at).await? {
+            let of = all.entry(segment(stands.entity)).or_default();
+            of.0.push(stands);
+        }
+        for deed in store.deeds(since, at).await? {
+            let of = all.entry(segment(deed.entity)).or_default();
+            of.1.push(deed);
+        }
+        let all = all.into_iter();
+        Ok(all
+            .map(|(value, (standings, deeds))| {
+                (value, Self::of(setup, &standings, &deeds, since, at))
+            })
+            .collect())
+    }
+
+    /// People in stages in which sales works on them.
+    #[must_use]
+    pub fn worked(&self, setup: &Setup) -> u64 {
+        let worked = |s: &&StageFigures| setup.rules.phase(s.stage) == Some(Phase::Worked);
+        self.stages.iter().filter(worked).map(|s| s.people).sum()
+    }
+
     /// Where everybody stood at the end, and everything that fell due in the period.
     #[must_use]
     pub fn of(
@@ -165,6 +204,37 @@ impl Report {
                 ),
             },
         }
+    }
+}
+
+/// People read at once.
+const PAGE: u32 = 1_000;
+
+async fn segments(
+    store: &Store,
+    field: Name,
+) -> Result<HashMap<EntityId, String>, baton_store::Error> {
+    let mut all = HashMap::new();
+    let mut after = None;
+    loop {
+        let page = store.entities_page(Kind::Person, after, PAGE).await?;
+        after = page.last().map(|state| state.id);
+        if after.is_none() {
+            return Ok(all);
+        }
+        for state in page {
+            let value = state.golden_value(field);
+            if !value.is_blank() {
+                all.insert(state.id, shown(value));
+            }
+        }
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match value.to_json() {
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
     }
 }
 

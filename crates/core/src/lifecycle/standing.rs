@@ -134,7 +134,7 @@ fn to_be_ready(w: &Whereabouts, editions: &Editions, rules: &FunnelRules) -> Vec
         found.push(Obstacle::Points(rules.ready.threshold - guards.earned));
     }
     if let Some(line) = w.line {
-        if w.score <= line.score {
+        if is_enough && w.score <= line.score {
             found.push(Obstacle::NewPoints(line.score));
         }
         if w.engaged.is_none() {

@@ -114,11 +114,11 @@ fn print(clock: &Clock, rule: Option<&ClockRule>, at: Millis) -> anyhow::Result<
     if let Some(rule) = rule
         && (rule.touches > 1 || clock.touches > 0)
     {
-        let acts = if rule.touches == 1 { "act" } else { "acts" };
-        output::line(format!(
-            "  {} of {} {acts} that count",
-            clock.touches, rule.touches
-        ))?;
+        let acts = match rule.touches {
+            1 => "act that counts",
+            _ => "acts that count",
+        };
+        output::line(format!("  {} of {} {acts}", clock.touches, rule.touches))?;
     }
     for (share, when) in &clock.reminded {
         output::line(format!("  reminded at {share} %, {}", instant(*when)))?;

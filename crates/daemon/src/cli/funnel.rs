@@ -1,13 +1,20 @@
 //! `baton funnel`: the funnel in figures, now or as it was.
 
-use std::process::ExitCode;
+use std::{collections::BTreeMap, process::ExitCode};
 
-use baton_core::time::{DAY, Millis};
+use baton_core::{
+    id::Kind,
+    lifecycle::setup::Setup,
+    name::Name,
+    time::{DAY, Millis},
+};
+use serde_json::json;
 
 use super::{
     Place, Workspace,
     english::{self, span, text_words, words},
     explain::parse_time,
+    key::field,
     output,
 };
 use crate::funnel::{ClockFigures, Report, StageFigures};
@@ -20,6 +27,9 @@ pub struct Args {
     /// As it was known at this instant (RFC 3339) [default: now]
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     at: Option<Millis>,
+    /// By the values that a field of people has now: `account`, `country` …
+    #[arg(long, value_name = "FIELD")]
+    by: Option<String>,
 }
 
 /// There is no funnel to tell of.
@@ -44,6 +54,16 @@ pub async fn run(place: &Place, args: &Args) -> anyhow::Result<ExitCode> {
     if since > at {
         anyhow::bail!("--since {since} is later than --at {at}");
     }
+    if let Some(by) = &args.by {
+        let field = field(&workspace.active.rules, Kind::Person, by)?;
+        let all = Report::read_by(&store, setup, field, since, at).await?;
+        if place.json {
+            output::json(&json!({ "by": field, "values": all }))?;
+        } else {
+            print_by(setup, field, &all)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let report = Report::read(&store, setup, since, at).await?;
     if place.json {
         output::json(&report)?;
@@ -65,6 +85,57 @@ fn print(report: &Report) -> anyhow::Result<()> {
     returns(report)?;
     promises(report)?;
     late(report)
+}
+
+/// Values that are shown, those of most people first.
+const VALUES: usize = 40;
+
+fn print_by(setup: &Setup, field: Name, all: &BTreeMap<String, Report>) -> anyhow::Result<()> {
+    let people = |report: &Report| report.stages.iter().map(|s| s.people).sum::<u64>();
+    let mut sorted: Vec<(&String, &Report)> = all.iter().collect();
+    sorted.sort_by_key(|(value, report)| (std::cmp::Reverse(people(report)), *value));
+    let most = sorted.first().map_or(0, |(_, report)| people(report));
+    let rows: Vec<[String; 9]> = sorted
+        .iter()
+        .take(VALUES)
+        .map(|(value, report)| {
+            let won = setup.rules.landmarks.won;
+            let won = report.stages.iter().find(|s| s.stage == won);
+            [
+                if value.is_empty() {
+                    "(blank)".to_owned()
+                } else {
+                    output::safe(value)
+                },
+                people(report).to_string(),
+                bar(people(report), most),
+                figure(report.worked(setup)),
+                figure(report.handoffs),
+                figure(won.map_or(0, |s| s.entered)),
+                figure(report.recycles.values().sum()),
+                figure(report.breaches),
+                figure(report.leaked),
+            ]
+        })
+        .collect();
+    let name = words(field);
+    let head = [
+        name.as_str(),
+        "people",
+        "",
+        "with sales",
+        "handed over",
+        "won",
+        "came back",
+        "broken",
+        "waiting",
+    ];
+    let right = [false, true, false, true, true, true, true, true, true];
+    aligned(head, &right, &rows)?;
+    if let Some(more) = sorted.len().checked_sub(VALUES).filter(|more| *more > 0) {
+        output::line(format!("and {more} more; --json prints all"))?;
+    }
+    Ok(())
 }
 
 /// The longest bar.
@@ -151,16 +222,18 @@ fn returns(report: &Report) -> anyhow::Result<()> {
             revoked => format!(", {revoked} of them taken back"),
         }
     ))?;
-    for (reason, people) in &report.recycles {
-        output::line(format!("  {}  {people}", text_words(reason)))?;
-    }
+    let mut rows: Vec<[String; 2]> = report
+        .recycles
+        .iter()
+        .map(|(reason, people)| [format!("  {}", text_words(reason)), people.to_string()])
+        .collect();
     if report.exhausted > 0 {
-        output::line(format!(
-            "  come back too often, and let go instead  {}",
-            report.exhausted
-        ))?;
+        rows.push([
+            "  come back too often, and let go instead".to_owned(),
+            report.exhausted.to_string(),
+        ]);
     }
-    Ok(())
+    aligned([""; 2], &[false, true], &rows)
 }
 
 fn promises(report: &Report) -> anyhow::Result<()> {

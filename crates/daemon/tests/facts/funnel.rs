@@ -436,6 +436,8 @@ async fn the_funnel_is_shown_in_figures() {
     assert_eq!(json["recycled"], 1);
     assert_eq!(json["recycle_keys"], 1);
     assert_eq!(json["clocks"]["follow_through"]["breaches"], 1);
+    let by = said(&[&args[..], &["--by", "country"]].concat()).await;
+    holds(&by, &["country", "(blank)       1"]);
 }
 
 #[tokio::test]
