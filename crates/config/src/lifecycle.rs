@@ -103,6 +103,10 @@ pub(crate) fn read(
     let rules = Arc::new(rules);
     Some(Setup {
         editions: Arc::new(Editions::new(around.quantum, Arc::clone(&rules))),
+        reads: rules
+            .predicates()
+            .flat_map(|predicate| predicate.fields())
+            .collect(),
         rules,
         definition,
         wiring,

@@ -178,6 +178,7 @@ fn lower(
         mapping.admit = said.bool("admit").unwrap_or(true);
         mapping.create = match said.text("create").map(|(word, _)| word) {
             Some("always") => CreatePolicy::Always,
+            Some("sales_ready") => CreatePolicy::SalesReady,
             _ => CreatePolicy::Never,
         };
         mapping.filter = said

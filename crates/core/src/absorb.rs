@@ -19,6 +19,7 @@ pub(crate) fn merged_into(state: &mut State, winner: crate::id::EntityId) {
     state.golden = Default::default();
     state.settling.clear();
     state.due.clear();
+    state.funnel = None;
 }
 
 /// Takes another entity's records and claims in, or an entity's own again after an unmerge. Both sides' claims stay; provenance tells them apart again.
@@ -60,7 +61,7 @@ pub(crate) fn absorb(state: &mut State, other: &State) {
 }
 
 /// `from`, and whoever had been merged into it before.
-fn with_absorbed(state: &State, from: EntityId) -> BTreeSet<EntityId> {
+pub(crate) fn with_absorbed(state: &State, from: EntityId) -> BTreeSet<EntityId> {
     let mut all = BTreeSet::from([from]);
     loop {
         let under = |(id, brought): &(&EntityId, &Absorbed)| {

@@ -8,6 +8,7 @@ use crate::{
     effects::Effects,
     id::{Digest, EntityId, RecordKey},
     input::StewardAct,
+    lifecycle::walk,
     name::Name,
     rules::Rules,
     state::{LinkStatusFact, Ruling, State},
@@ -114,6 +115,7 @@ pub(crate) fn steward(
             steward_consent(state, *channel, *consent, by, reason, rules, at, touched);
         }
         StewardAct::Unmerge { from } => {
+            walk::split(state, *from, rules, at);
             split(state, *from);
             touch_all(state, rules, touched);
         }
@@ -226,6 +228,9 @@ fn erase(state: &mut State, at: Millis) {
         delivery.intents.clear();
         delivery.renderings.clear();
         delivery.refused.clear();
+    }
+    if let Some(funnel) = &mut state.funnel {
+        funnel.erase();
     }
     state.creates.clear();
     state.locks.clear();

@@ -13,6 +13,7 @@ use crate::{
     holdings,
     input::Input,
     laws,
+    lifecycle::walk::{self, walk},
     name::Name,
     plan, reread,
     rules::Rules,
@@ -38,7 +39,7 @@ pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Tra
             answer::answer_in(state, answer, rules, at, &mut touched, &mut effects)
         }
         Input::Wake => {
-            wake(state, at, &mut touched, rules);
+            wake_up(state, at, &mut touched, rules);
             Outcome::Applied
         }
         Input::SharedConsent(turns) => {
@@ -56,6 +57,7 @@ pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Tra
         Input::Steward(act) => steward(state, act, rules, at, &mut touched, &mut effects),
         Input::Absorb(other) => {
             absorb(state, other);
+            walk::absorb(state, other, rules, at);
             touch_all(state, rules, &mut touched);
             Outcome::Applied
         }
@@ -63,17 +65,28 @@ pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Tra
             reread::want_reading(state, record);
             Outcome::Applied
         }
+        Input::Heard(_) => Outcome::Noop,
     };
     if let Some(before) = held {
         effects.holdings.clear();
         holdings::note_moves(&mut effects.holdings, &before, &holdings::tally(state));
     }
     // What is not recorded must not move anything, or a replay would not (L10): what is due waits for its timer.
-    let recorded = outcome != Outcome::Duplicate || !touched.is_empty();
+    let mut recorded = outcome != Outcome::Duplicate || !touched.is_empty();
     if recorded {
         plan::give_up(state, rules, at, &mut touched);
     }
-    let moved = rejudge(state, &touched, rules, at, &mut effects);
+    let mut moved = rejudge(state, &touched, rules, at, &mut effects);
+    let mut outcome = outcome;
+    if recorded {
+        let walked = walk(state, input, &touched, rules, at);
+        outcome = walked.outcome.unwrap_or(outcome);
+        // Golden follows what the funnel says.
+        moved |= rejudge(state, &walked.touched, rules, at, &mut effects);
+        touched.extend(walked.touched);
+        effects.deeds.extend(walked.deeds);
+        recorded &= !(walked.idle && walked.outcome == Some(Outcome::Duplicate));
+    }
     tasks::ask_stewards(state, &touched, rules, at, &mut effects);
     tasks::tell_doubled(&doubled, state, at, &mut effects);
     let outcome = if moved && outcome > Outcome::Applied && outcome != Outcome::Duplicate {
@@ -107,7 +120,7 @@ pub(crate) fn touch_all(state: &mut State, rules: &Rules, touched: &mut BTreeSet
     }
 }
 
-fn wake(state: &mut State, at: Millis, touched: &mut BTreeSet<Name>, rules: &Rules) {
+fn wake_up(state: &mut State, at: Millis, touched: &mut BTreeSet<Name>, rules: &Rules) {
     state.settling.retain(|_, until| *until > at);
     let entity = rules.entity(state.id.kind);
     let due: Vec<Name> = state

@@ -140,6 +140,8 @@ pub enum Why {
     Ruled,
     /// It belongs to an earlier stage segment.
     EarlierSegment,
+    /// The funnel moved the person later.
+    Moved,
 }
 
 impl Why {
@@ -162,6 +164,7 @@ impl Why {
             Self::Locked => "a steward locked the field",
             Self::Ruled => "a steward decided",
             Self::EarlierSegment => "from an earlier stage, and a later one has a winner",
+            Self::Moved => "said before the funnel moved the person",
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     echo::is_variant,
     effects::Effects,
     id::{Digest, Kind, Object, RecordKey},
+    lifecycle::rules::Phase,
     name::Name,
     order::skew,
     render::render,
@@ -25,9 +26,23 @@ pub(crate) fn plan_creates(state: &mut State, rules: &Rules, at: Millis, effects
     }
     for system in rules.systems.values() {
         for (object, mapping) in &system.objects {
-            if mapping.create == CreatePolicy::Always && object.kind() == state.id.kind {
+            if object.kind() == state.id.kind && may_create(state, mapping.create, rules) {
                 plan_create(state, system, *object, mapping, rules, at, effects);
             }
+        }
+    }
+}
+
+fn may_create(state: &State, policy: CreatePolicy, rules: &Rules) -> bool {
+    match policy {
+        CreatePolicy::Never => false,
+        CreatePolicy::Always => true,
+        CreatePolicy::SalesReady => {
+            let setup = rules.funnel.as_deref();
+            let stage = state.funnel.as_ref().map(|funnel| funnel.present().stage);
+            setup
+                .zip(stage)
+                .is_some_and(|(setup, stage)| setup.rules.phase(stage) == Some(Phase::Worked))
         }
     }
 }

@@ -90,7 +90,11 @@ pub fn of_verdict(
         field,
         value: Shown(value.unwrap_or_default()),
         stage: state.stages().last().map(|s| s.stage),
-        rule: describe(strategy),
+        rule: if verdict.moved {
+            "the funnel".into()
+        } else {
+            describe(strategy)
+        },
         rule_version: rules.version.clone(),
         winner: verdict
             .winner

@@ -95,6 +95,7 @@ pub(crate) fn moves_records(state: &State, input: &Input) -> bool {
         | Input::Wake
         | Input::SharedConsent(_)
         | Input::ClearVerdict { .. }
-        | Input::Reread { .. } => false,
+        | Input::Reread { .. }
+        | Input::Heard(_) => false,
     }
 }

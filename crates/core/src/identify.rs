@@ -16,7 +16,7 @@ use crate::{
     holdings,
     id::{Digest, EntityId, RecordKey},
     input::{Input, StewardAct},
-    lifecycle::standing,
+    lifecycle::{standing, walk},
     observe::take_verdicts,
     reread::{lost_changes, next_records},
     rules::Rules,
@@ -357,7 +357,9 @@ fn unmerge(
         };
     }
     let together: BTreeSet<RecordKey> = entry(book, winner).state.links.keys().cloned().collect();
-    let mut part = part_of(&entry(book, winner).state, loser);
+    let mut whole = book_state(book, winner);
+    let mut part = part_of(&whole, loser);
+    part.funnel = walk::split(&mut whole, loser, rules, at);
     // Consent stays with both: the statements of either side count for each from now on.
     for rule in &rules.consents {
         part.shared_consent

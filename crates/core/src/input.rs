@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     change::Change,
     id::{Digest, EntityId, Object, Position, RecordKey},
+    lifecycle::fact::Fact,
     name::Name,
     state::{ConsentTurn, Lock, State},
     time::Millis,
@@ -36,6 +37,8 @@ pub enum Input {
     Reread {
         record: RecordKey,
     },
+    /// A fact of the person's funnel that none of its records tells: of its account, of a deal, or by a steward.
+    Heard(Box<Fact>),
 }
 
 /// The answer to a command, canonical.

@@ -182,9 +182,38 @@ fn put_aside<'a>(verdict: &Verdict<'a>, value: &Value, why: Why) -> Verdict<'a> 
     }
 }
 
-/// The verdict on one field: lock, consent, derived, follow, or its strategy.
+/// The verdict on one field. What the funnel says in it stands until somebody whom the rule prefers says something
+/// later; locks and consent stand above that.
 #[must_use]
 pub fn field_verdict<'a>(
+    state: &'a State,
+    field: Name,
+    rule: &FieldRule,
+    rules: &'a Rules,
+    at: Millis,
+) -> Verdict<'a> {
+    let verdict = unmoved_verdict(state, field, rule, rules, at);
+    let word = state.funnel.as_ref().and_then(|f| f.word(field));
+    let is_free = rule.consent.is_none() && state.lock(field, at).is_none();
+    let Some(word) = word.filter(|_| is_free && rules.funnel.is_some()) else {
+        return verdict;
+    };
+    let since = word.since.floor(rules.timing.quantum);
+    if verdict
+        .winner
+        .as_ref()
+        .is_some_and(|won| won.floored >= since)
+    {
+        return verdict;
+    }
+    Verdict {
+        moved: true,
+        ..put_aside(&verdict, &word.value, Why::Moved)
+    }
+}
+
+/// The verdict on one field as its records give it: lock, consent, derived, follow, or its strategy.
+fn unmoved_verdict<'a>(
     state: &'a State,
     field: Name,
     rule: &FieldRule,

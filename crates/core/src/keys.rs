@@ -170,7 +170,8 @@ pub(crate) fn touches_identity(input: &Input, state: &State, rules: &Rules) -> b
         Input::Wake
         | Input::SharedConsent(_)
         | Input::ClearVerdict { .. }
-        | Input::Reread { .. } => false,
+        | Input::Reread { .. }
+        | Input::Heard(_) => false,
     }
 }
 

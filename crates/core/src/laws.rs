@@ -1,6 +1,8 @@
 //! Checks of the laws that are cheap enough for every input. What they find is counted, never hidden; a debug build
 //! stops at once. The other laws need whole histories and are held by the tests.
 
+use std::collections::BTreeMap;
+
 use crate::{
     book::OutBody,
     change::{Class, FieldChange, Outcome},
@@ -12,6 +14,7 @@ use crate::{
     state::{LockOn, State},
     time::Millis,
     value::Value,
+    wire::Explanation,
 };
 
 /// The laws that are checked while the engine runs. L4 and L5 are checked where commands are made, L14 where entities
@@ -126,7 +129,7 @@ fn may_loosen(input: &Input, rule: &ConsentRule, was: Option<ConsentState>) -> b
         // A bounce is of one address: Baton's own write of another one to its record answers it when it has landed,
         // or when it is given up as perhaps landed.
         Input::Answer(_) | Input::Wake => was == Some(ConsentState::Bounced),
-        Input::ClearVerdict { .. } | Input::Reread { .. } => false,
+        Input::ClearVerdict { .. } | Input::Reread { .. } | Input::Heard(_) => false,
     }
 }
 
@@ -152,7 +155,10 @@ fn is_explained(state: &State, effects: &Effects) -> bool {
         OutBody::Decisions(told) => Some(told.decisions()),
         _ => None,
     });
-    told.flatten().all(|told| {
+    // Of a field that the funnel moved at once the last account counts.
+    let last: BTreeMap<Name, &Explanation> =
+        told.flatten().map(|told| (told.field, told)).collect();
+    last.into_values().all(|told| {
         let golden = state.golden.get(&told.field);
         golden.is_some_and(|golden| {
             golden.value == told.value.0

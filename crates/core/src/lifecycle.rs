@@ -1,6 +1,7 @@
 //! The funnel: where each person stands, what is owed to them and by when.
 //!
-//! This is the part that decides. Its wiring into [`crate::apply`] is not there yet.
+//! [`walk`] is the way through it, as [`crate::apply`] takes it: hear what came in, fold, carry out what is due, and let
+//! golden follow what the systems are to be told.
 
 pub mod alarm;
 pub mod calendar;
@@ -10,7 +11,10 @@ pub mod difference;
 pub mod fact;
 pub mod fold;
 pub mod funnel;
+mod hearing;
+mod memory;
 mod merge;
+mod moments;
 mod moves;
 pub mod predicate;
 pub mod reading;
@@ -18,4 +22,5 @@ pub mod rules;
 pub mod setup;
 pub mod standing;
 mod tell;
+pub mod walk;
 pub mod words;

@@ -445,5 +445,11 @@ pub fn next_wake(state: &State, rules: &Rules) -> Option<Millis> {
         .chain(guarded)
         .chain(state.settling.values().copied())
         .chain(state.due.values().copied())
+        .chain(
+            state
+                .funnel
+                .as_ref()
+                .and_then(|funnel| funnel.present().next),
+        )
         .min()
 }

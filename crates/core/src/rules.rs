@@ -235,6 +235,8 @@ pub enum CreatePolicy {
     Never,
     /// Create when the sync filter passes.
     Always,
+    /// The same, of people who have crossed the sales-ready line and whom sales works on.
+    SalesReady,
 }
 
 /// A condition of a sync filter.

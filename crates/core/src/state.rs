@@ -128,12 +128,13 @@ impl State {
             .max_by_key(|ruling| ruling.at)
     }
 
-    /// All stage facts in time order, those of merged entities included.
+    /// All stage facts in time order, those of merged entities included. A funnel has folded them into one course.
     pub fn stages(&self) -> impl Iterator<Item = &StageFact> {
+        let brought = self.absorbed.values().filter(|_| self.funnel.is_none());
         let mut all: Vec<_> = self
             .stages
             .iter()
-            .chain(self.absorbed.values().flat_map(|a| &a.stages))
+            .chain(brought.flat_map(|a| &a.stages))
             .collect();
         all.sort();
         all.into_iter()

@@ -31,10 +31,22 @@ pub struct Verdict<'a> {
     /// Statements of other holders of the address that a consent answer rests on, and stewards' own.
     pub elsewhere: Vec<ConsentTurn>,
     pub losers: Vec<(Claim<'a>, Why)>,
-    /// A steward's word: it stands even where it is blank.
+    /// A steward's word, or the funnel's: it stands even where it is blank.
     pub ruled: bool,
+    /// The funnel's word: the person was moved since all that others say of this field.
+    pub moved: bool,
     /// The next instant at which the answer can change by time alone.
     pub until: Option<Millis>,
+}
+
+impl Verdict<'_> {
+    /// The golden value of one member of what was judged.
+    #[must_use]
+    pub fn value(&self, member: usize) -> Value {
+        let won = || self.winner.as_ref()?.content.values().get(member).copied();
+        let computed = self.computed.as_ref();
+        computed.or_else(won).cloned().unwrap_or_default()
+    }
 }
 
 /// What a strategy is applied to.

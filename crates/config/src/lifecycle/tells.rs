@@ -58,13 +58,12 @@ pub(super) fn tells(
         }
     }
     let found_out = wiring.qualification.iter();
-    let mut tracks = values(names.tracks);
-    tracks.extend(values(names.actions));
     Tells {
         stages,
         reasons: all(|system| system.reason),
         tracks: all(|system| system.track),
-        names: tracks,
+        track_names: values(names.tracks),
+        action_names: values(names.actions),
         owners: all(|system| system.owner),
         queues,
         back_to_owner_within,

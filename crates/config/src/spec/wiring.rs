@@ -269,8 +269,9 @@ pub(super) static OBJECT: TableSpec = table(
         key("actor_field", Shape::Text, ACTOR),
         key(
             "create",
-            choice("create policy", &["never", "always"]),
-            "`always`: create records here for those that this system lacks. Default `never`.",
+            choice("create policy", &["never", "always", "sales_ready"]),
+            "`always`: create records here for those that this system lacks; `sales_ready`: for people whom sales \
+             works on, by the funnel. Default `never`.",
         ),
         key(
             "admit",

@@ -338,7 +338,7 @@ fn clocks_have_signals_calendars_steps_and_a_consequence() {
     );
     let office = setup.rules.calendars[&n("office")].hours();
     assert_eq!(office.holidays.len(), 2);
-    let read: Vec<&str> = setup.fields().iter().map(|name| name.as_str()).collect();
+    let read: Vec<&str> = setup.reads.iter().map(|name| name.as_str()).collect();
     assert_eq!(read, ["country", "opt_out"]);
 }
 

@@ -7,12 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use super::memory::Source;
+
 use super::{
     course::{Clock, Closed, Closing, Course, End, Handoff, Nudge, Outcome, Seat, Step},
     fact::Fact,
     fold::{Whereabouts, fold},
     merge::Part,
     rules::{Editions, Mode},
+    words::Words,
 };
 use crate::{
     id::{Digest, EntityId, EventId},
@@ -31,6 +34,22 @@ pub struct Funnel {
     pub(super) settled: Millis,
     /// Who was merged into this one, and the person itself: so that each can be had back. Empty if nobody was.
     pub(super) parts: BTreeMap<EntityId, Part>,
+    /// Nothing was heard of that happened later.
+    pub(super) heard: Millis,
+    /// As the last fold left it.
+    pub(super) present: Present,
+}
+
+/// Where a person is now, as far as others than the fold must know without folding.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Present {
+    pub stage: Name,
+    pub since: Millis,
+    pub episode: Option<u32>,
+    /// What the systems are told.
+    pub words: Words,
+    /// When time alone may move the person.
+    pub next: Option<Millis>,
 }
 
 /// What was done under one id.
@@ -189,8 +208,11 @@ pub enum Taken {
 impl Funnel {
     #[must_use]
     pub fn new(person: EntityId, editions: &Editions) -> Self {
+        let sealed = Whereabouts::new(person, editions);
         Self {
-            sealed: Whereabouts::new(person, editions),
+            present: Present::of(&sealed, None),
+            heard: Millis::UNTIMED,
+            sealed,
             facts: BTreeMap::new(),
             done: BTreeMap::new(),
             settled: Millis::UNTIMED,
@@ -201,6 +223,11 @@ impl Funnel {
     #[must_use]
     pub fn course(&self, editions: &Editions, as_of: Millis) -> (Whereabouts, Course) {
         fold(&self.sealed, self.facts.values(), editions, as_of)
+    }
+
+    #[must_use]
+    pub const fn present(&self) -> &Present {
+        &self.present
     }
 
     #[must_use]
@@ -258,9 +285,20 @@ impl Funnel {
 
     /// What remains to be done, or undone, at `at`; remembered as done. In the order in which it fell due.
     pub fn settle(&mut self, editions: &Editions, at: Millis) -> Vec<Deed> {
-        let (_, course) = self.course(editions, at);
-        let wanted = self.wanted(&course);
-        let mut deeds = self.undo(&wanted, &course, at);
+        let (now, course) = self.course(editions, at);
+        self.carry_out(&now, &course, at)
+    }
+
+    /// The same for a course that was just found.
+    pub(super) fn carry_out(
+        &mut self,
+        now: &Whereabouts,
+        course: &Course,
+        at: Millis,
+    ) -> Vec<Deed> {
+        self.present = Present::of(now, course.next);
+        let wanted = self.wanted(course);
+        let mut deeds = self.undo(&wanted, course, at);
         let person = self.sealed.person;
         for (due, thing, want) in wanted {
             let key = thing.id(person);
@@ -388,6 +426,18 @@ impl Funnel {
         let goes_on = self.sealed.episode.is_some() || !self.sealed.clocks.is_empty();
         self.done
             .retain(|_, done| done.due > until || goes_on && !done.stands);
+    }
+}
+
+impl Present {
+    fn of(now: &Whereabouts, next: Option<Millis>) -> Self {
+        Self {
+            stage: now.stage,
+            since: now.since,
+            episode: now.episode.map(|episode| episode.number),
+            words: now.words.clone(),
+            next,
+        }
     }
 }
 

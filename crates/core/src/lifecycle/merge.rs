@@ -29,6 +29,10 @@ pub struct Part {
 }
 
 impl Part {
+    pub(super) const fn summary(&mut self) -> &mut Whereabouts {
+        &mut self.sealed
+    }
+
     pub(super) fn seal(
         &mut self,
         facts: &BTreeMap<EventId, Fact>,
@@ -63,6 +67,7 @@ impl Funnel {
         self.sealed = join(&self.sealed, &other.sealed, rules);
         self.facts.extend(other.facts);
         self.done.extend(other.done);
+        self.heard = self.heard.max(other.heard);
         let event = (b"merged".as_slice(), other.sealed.person);
         self.count_on(event, closed.saturating_add(closed_there), at, editions);
     }
@@ -82,6 +87,8 @@ impl Funnel {
             done: BTreeMap::new(),
             settled: at,
             parts: BTreeMap::new(),
+            heard: self.heard,
+            present: self.present.clone(),
             sealed: part.sealed,
         };
         let (theirs, ours) = std::mem::take(&mut self.done)

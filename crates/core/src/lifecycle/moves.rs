@@ -231,7 +231,7 @@ impl Fold<'_> {
 
     pub(super) fn nudge(&mut self, action: Name, mode: Mode) {
         if mode == Mode::Live
-            && let Some(name) = self.rules.tells.names.get(&action)
+            && let Some(name) = self.rules.tells.action_names.get(&action)
         {
             let tells = &self.rules.tells;
             say(&mut self.w.words, &tells.tracks, name, self.w.now);
@@ -391,7 +391,7 @@ impl Fold<'_> {
                 open_deals.push(*id);
             }
         }
-        if let Some(name) = track.and_then(|track| rules.tells.names.get(&track)) {
+        if let Some(name) = track.and_then(|track| rules.tells.track_names.get(&track)) {
             say(&mut self.w.words, &rules.tells.tracks, name, now);
         }
         self.cancel_clocks();

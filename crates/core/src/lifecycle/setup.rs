@@ -20,6 +20,8 @@ pub struct Setup {
     pub rules: Arc<FunnelRules>,
     /// These rules and those before them, each from when it was activated. Who knows of no activation knows these alone.
     pub editions: Arc<Editions>,
+    /// Person fields that its conditions read.
+    pub reads: BTreeSet<Name>,
     /// The two teams' own name of the sales-ready definition: changed when what it means is changed.
     pub definition: CompactString,
     pub wiring: Wiring,
@@ -115,12 +117,24 @@ pub struct Deals {
 }
 
 impl Setup {
-    /// Person fields whose golden values are facts of the fold: those that a condition reads.
+    /// Whether some condition reads the golden value of a person field.
     #[must_use]
-    pub fn fields(&self) -> BTreeSet<Name> {
-        self.rules
-            .predicates()
-            .flat_map(|predicate| predicate.fields())
-            .collect()
+    pub fn reads(&self, field: Name) -> bool {
+        self.reads.contains(&field)
+    }
+
+    /// Person fields whose golden values are facts of the fold: those that a condition reads, and the points.
+    pub fn listens(&self) -> impl Iterator<Item = Name> {
+        let score = self.wiring.score;
+        let read = self.reads.iter().copied();
+        read.filter(move |field| *field != score).chain([score])
+    }
+
+    /// All person fields of which the funnel makes facts.
+    pub fn heard(&self) -> impl Iterator<Item = Name> {
+        let stages = self.wiring.systems.values().filter_map(|s| s.stage);
+        let found = self.wiring.qualification.iter();
+        let found = found.flat_map(|fields| [fields.ready, fields.willing]);
+        self.listens().chain(stages).chain(found)
     }
 }

@@ -31,8 +31,10 @@ pub struct Tells {
     pub reasons: Vec<Name>,
     /// Fields in which the nurture track is told; blank while sales works on the person.
     pub tracks: Vec<Name>,
-    /// Nurture tracks and actions, as those fields call them.
-    pub names: BTreeMap<Name, Value>,
+    /// Nurture tracks, as those fields call them.
+    pub track_names: BTreeMap<Name, Value>,
+    /// What wakes people up, as those fields call it.
+    pub action_names: BTreeMap<Name, Value>,
     /// Fields in which the owner, or the queue, is told.
     pub owners: Vec<Name>,
     /// Owner queues, as those fields call them.

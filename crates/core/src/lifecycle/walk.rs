@@ -1,0 +1,229 @@
+//! The funnel's part of every input of a person: hear, fold, carry out, tell.
+
+use std::collections::BTreeSet;
+
+use super::{
+    course::Course,
+    fold::Whereabouts,
+    funnel::{Deed, Funnel},
+    hearing::Hearing,
+    setup::Setup,
+    words::Words,
+};
+use crate::{
+    absorb::with_absorbed,
+    change::Outcome,
+    id::{EntityId, Kind, Position},
+    input::{Input, StewardAct},
+    name::Name,
+    rules::{Rules, Strategy},
+    state::{StageFact, State},
+    time::Millis,
+};
+
+/// More facts and deeds than these are looked at for what lies beyond the horizon.
+const MANY: usize = 64;
+
+/// Stages and what conditions read depend on each other along time only, so each round settles at least one moment
+/// more; hardly any person needs a second.
+const ROUNDS: usize = 16;
+
+/// What an input came to in the funnel.
+#[derive(Debug, Default)]
+pub struct Walked {
+    /// What became of an input that is nothing but a fact of the funnel.
+    pub outcome: Option<Outcome>,
+    /// Nothing moved.
+    pub idle: bool,
+    /// To be done now, each once.
+    pub deeds: Vec<Deed>,
+    /// Fields that must be judged again: what they are told has changed, or the stage that their rules go by.
+    pub touched: BTreeSet<Name>,
+}
+
+/// Takes an input through the funnel, after the fields that it touched were judged. Does nothing where there is no
+/// funnel, and to what is no person.
+pub(crate) fn walk(
+    state: &mut State,
+    input: &Input,
+    touched: &BTreeSet<Name>,
+    rules: &Rules,
+    at: Millis,
+) -> Walked {
+    let mut walked = Walked {
+        idle: true,
+        ..Walked::default()
+    };
+    let Some(setup) = rules.funnel.as_deref() else {
+        return walked;
+    };
+    if state.id.kind != Kind::Person || state.merged_into.is_some() || state.links.is_empty() {
+        return walked;
+    }
+    let mut funnel = match state.funnel.take() {
+        Some(funnel) => funnel,
+        None => Box::new(Funnel::new(state.id, &setup.editions)),
+    };
+    let before = funnel.present().clone();
+    let was_silent = funnel.is_silent();
+    let mut heard = listen(state, &mut funnel, setup, rules, at, |hearing| {
+        hearing.hear(input, touched);
+    });
+    walked.outcome = heard.outcome;
+    let is_due = before.next.is_some_and(|next| next <= at);
+    let is_moved = matches!(
+        input,
+        Input::Absorb(_) | Input::Steward(StewardAct::Unmerge { .. } | StewardAct::Rejudge)
+    );
+    if !(heard.news || is_due || is_moved) || funnel.is_silent() {
+        // Whoever nothing was ever heard of has no funnel.
+        state.funnel = (!funnel.is_silent()).then_some(funnel);
+        return walked;
+    }
+    walked.idle = false;
+    let by_stage = by_stage(state, rules);
+    let listens: BTreeSet<Name> = setup.listens().filter(|f| by_stage.contains(f)).collect();
+    let (mut now, mut course) = funnel.course(&setup.editions, at);
+    let mut moved = note_stages(state, &course, &now, &funnel);
+    for _ in 0..ROUNDS {
+        // What comes last moves nothing that was judged before it.
+        let between = heard.between || was_silent;
+        if !(moved && between) || listens.is_empty() {
+            break;
+        }
+        walked.touched.extend(&by_stage);
+        heard = listen(state, &mut funnel, setup, rules, at, |hearing| {
+            hearing.again(&listens, None);
+        });
+        if !heard.news {
+            break;
+        }
+        (now, course) = funnel.course(&setup.editions, at);
+        moved = note_stages(state, &course, &now, &funnel);
+    }
+    if moved {
+        walked.touched.extend(&by_stage);
+    }
+    walked.deeds = funnel.carry_out(&now, &course, at);
+    let told = &funnel.present().words;
+    walked.touched.extend(changed(&before.words, told));
+    seal_when_long(&mut funnel, setup, rules, at);
+    state.funnel = Some(funnel);
+    walked
+}
+
+fn listen(
+    state: &State,
+    funnel: &mut Funnel,
+    setup: &Setup,
+    rules: &Rules,
+    at: Millis,
+    hear: impl FnOnce(&mut Hearing<'_>),
+) -> super::hearing::Heard {
+    let mut hearing = Hearing {
+        state,
+        funnel,
+        setup,
+        rules,
+        at,
+        heard: super::hearing::Heard::default(),
+    };
+    hear(&mut hearing);
+    hearing.heard
+}
+
+/// The funnel of somebody who became this person goes with it.
+pub(crate) fn absorb(state: &mut State, other: &State, rules: &Rules, at: Millis) {
+    let Some(setup) = rules.funnel.as_deref() else {
+        return;
+    };
+    let Some(theirs) = other.funnel.as_deref().cloned() else {
+        return;
+    };
+    if other.id == state.id {
+        // Its own again, after an unmerge.
+        state.funnel = Some(Box::new(theirs));
+        return;
+    }
+    let mut own = match state.funnel.take() {
+        Some(own) => own,
+        None => Box::new(Funnel::new(state.id, &setup.editions)),
+    };
+    own.absorb(theirs, at, &setup.editions);
+    state.funnel = Some(own);
+}
+
+/// Takes out of a funnel what came from somebody who was merged into the person.
+pub(crate) fn split(
+    state: &mut State,
+    from: EntityId,
+    rules: &Rules,
+    at: Millis,
+) -> Option<Box<Funnel>> {
+    let setup = rules.funnel.as_deref()?;
+    let together = with_absorbed(state, from);
+    let funnel = state.funnel.as_deref_mut()?;
+    let mut out = funnel.split(from, at, &setup.editions)?;
+    // Whoever had been merged into it before goes with it.
+    for earlier in together.into_iter().filter(|id| *id != from) {
+        if let Some(part) = funnel.split(earlier, at, &setup.editions) {
+            out.absorb(part, at, &setup.editions);
+        }
+    }
+    Some(Box::new(out))
+}
+
+/// The stages that other rules go by are those of the funnel. Whether they are not what they were.
+fn note_stages(state: &mut State, course: &Course, now: &Whereabouts, funnel: &Funnel) -> bool {
+    let sealed = funnel.sealed_until();
+    let mut stages: BTreeSet<StageFact> = state
+        .stages
+        .iter()
+        .filter(|fact| fact.time <= sealed)
+        .cloned()
+        .collect();
+    stages.extend(course.steps.iter().map(|step| StageFact {
+        time: step.at,
+        position: Position::default(),
+        stage: step.to,
+    }));
+    debug_assert!(
+        course.steps.last().is_none_or(|step| step.to == now.stage),
+        "the last step leads to where the person is"
+    );
+    let moved = state.stages != stages;
+    state.stages = stages;
+    moved
+}
+
+/// Fields whose rules go by the stage.
+fn by_stage(state: &State, rules: &Rules) -> BTreeSet<Name> {
+    let goes = |strategy: &Strategy| matches!(strategy, Strategy::ByStage { .. });
+    let entity = rules.entity(state.id.kind);
+    let own = entity
+        .fields
+        .iter()
+        .filter(|(_, rule)| goes(&rule.strategy));
+    let groups = entity.groups.values().filter(|group| goes(&group.strategy));
+    own.map(|(name, _)| *name)
+        .chain(groups.flat_map(|group| group.fields.iter().copied()))
+        .collect()
+}
+
+fn changed(before: &Words, now: &Words) -> Vec<Name> {
+    let gone = before.keys().filter(|field| !now.contains_key(*field));
+    let said = now
+        .iter()
+        .filter(|(field, word)| before.get(*field) != Some(*word));
+    said.map(|(field, _)| *field).chain(gone.copied()).collect()
+}
+
+fn seal_when_long(funnel: &mut Funnel, setup: &Setup, rules: &Rules, at: Millis) {
+    let before = at
+        .minus(rules.timing.horizon)
+        .floor(rules.timing.quantum)
+        .minus(rules.timing.quantum);
+    if funnel.is_long(before, MANY) {
+        funnel.seal(before, &setup.editions);
+    }
+}
