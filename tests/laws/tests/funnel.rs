@@ -190,7 +190,7 @@ impl World {
 }
 
 fn lead() -> RecordKey {
-    RecordKey::new("map", Object::Lead, "7")
+    RecordKey::new("map", Object::Contact, "7")
 }
 
 fn text(text: &str) -> Value {
