@@ -83,6 +83,25 @@ pub struct Act {
     pub campaign: Option<CompactString>,
 }
 
+impl Act {
+    /// Takes away what people wrote, and what they looked at.
+    pub fn redact(&mut self) {
+        self.content = None;
+        self.campaign = None;
+    }
+}
+
+impl What {
+    /// Takes away what people said, wrote and looked at.
+    pub fn redact(&mut self) {
+        match self {
+            Self::Field { value, .. } => *value = Value::Blank,
+            Self::Act(act) => act.redact(),
+            _ => {}
+        }
+    }
+}
+
 /// On whose account nothing is sent to a person.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum Suppression {

@@ -35,8 +35,6 @@ pub(super) struct Heard {
     pub news: bool,
     /// What became of a fact that the input is as a whole.
     pub outcome: Option<Outcome>,
-    /// Facts came in between others, or went.
-    pub between: bool,
 }
 
 /// One person, listened to.
@@ -381,7 +379,17 @@ impl Hearing<'_> {
 
     fn put(&mut self, instant: Millis, what: What) {
         let fact = self.fact(instant, what);
-        self.take(self.state.id, fact);
+        self.put_fact(fact);
+    }
+
+    /// Of one moment the last word counts.
+    fn put_fact(&mut self, fact: Fact) {
+        match self.funnel.correct(&fact) {
+            Some(corrected) => self.heard.news |= corrected,
+            None => {
+                self.take(self.state.id, fact);
+            }
+        }
     }
 
     fn take(&mut self, of: EntityId, mut fact: Fact) -> Taken {
@@ -399,17 +407,8 @@ impl Hearing<'_> {
         let keep: BTreeSet<EventId> = facts.iter().map(|fact| fact.event).collect();
         let gone = self.funnel.forget(source, from, &keep, editions);
         self.heard.news |= gone;
-        self.heard.between |= gone;
         for fact in facts {
-            match self.funnel.correct(&fact) {
-                Some(corrected) => {
-                    self.heard.news |= corrected;
-                    self.heard.between |= corrected;
-                }
-                None => {
-                    self.take(self.state.id, fact);
-                }
-            }
+            self.put_fact(fact);
         }
     }
 

@@ -57,6 +57,11 @@ impl Funnel {
         all > many && (facts.count() + done.count()) * 2 > all && until > self.sealed.now
     }
 
+    /// Nothing was heard of that happened later.
+    pub(super) const fn heard_until(&self) -> Millis {
+        self.heard
+    }
+
     /// Facts up to here are in the summary.
     pub(super) const fn sealed_until(&self) -> Millis {
         self.sealed.now
@@ -148,14 +153,7 @@ impl Funnel {
 
     /// Redacts what people said and what they did it with; where they stood stays.
     pub(crate) fn erase(&mut self) {
-        let blank = |what: &mut What| match what {
-            What::Field { value, .. } => *value = Value::Blank,
-            What::Act(act) => (act.content, act.campaign) = (None, None),
-            _ => {}
-        };
-        self.facts
-            .values_mut()
-            .for_each(|fact| blank(&mut fact.what));
+        self.facts.values_mut().for_each(|fact| fact.what.redact());
         let parts = self.parts.values_mut().map(|part| part.summary());
         for summary in parts.chain([&mut self.sealed]) {
             summary.fields.clear();

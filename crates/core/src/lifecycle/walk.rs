@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::{
     course::Course,
-    fold::Whereabouts,
     funnel::{Deed, Funnel},
     hearing::Hearing,
     setup::Setup,
@@ -65,8 +64,7 @@ pub(crate) fn walk(
         None => Box::new(Funnel::new(state.id, &setup.editions)),
     };
     let before = funnel.present().clone();
-    let was_silent = funnel.is_silent();
-    let mut heard = listen(state, &mut funnel, setup, rules, at, |hearing| {
+    let heard = listen(state, &mut funnel, setup, rules, at, |hearing| {
         hearing.hear(input, touched);
     });
     walked.outcome = heard.outcome;
@@ -84,25 +82,22 @@ pub(crate) fn walk(
     let by_stage = by_stage(state, rules);
     let listens: BTreeSet<Name> = setup.listens().filter(|f| by_stage.contains(f)).collect();
     let (mut now, mut course) = funnel.course(&setup.editions, at);
-    let mut moved = note_stages(state, &course, &now, &funnel);
     for _ in 0..ROUNDS {
-        // What comes last moves nothing that was judged before it.
-        let between = heard.between || was_silent;
-        if !(moved && between) || listens.is_empty() {
+        let Some(since) = note_stages(state, &course, &funnel) else {
             break;
-        }
+        };
         walked.touched.extend(&by_stage);
-        heard = listen(state, &mut funnel, setup, rules, at, |hearing| {
-            hearing.again(&listens, None);
-        });
-        if !heard.news {
+        // What was said later was judged by another stage than it should have been.
+        let heard_later = since < funnel.heard_until();
+        let news = heard_later
+            && listen(state, &mut funnel, setup, rules, at, |hearing| {
+                hearing.again(&listens, None);
+            })
+            .news;
+        if !news {
             break;
         }
         (now, course) = funnel.course(&setup.editions, at);
-        moved = note_stages(state, &course, &now, &funnel);
-    }
-    if moved {
-        walked.touched.extend(&by_stage);
     }
     walked.deeds = funnel.carry_out(&now, &course, at);
     let told = &funnel.present().words;
@@ -173,27 +168,20 @@ pub(crate) fn split(
     Some(Box::new(out))
 }
 
-/// The stages that other rules go by are those of the funnel. Whether they are not what they were.
-fn note_stages(state: &mut State, course: &Course, now: &Whereabouts, funnel: &Funnel) -> bool {
+/// The stages that other rules go by are those of the funnel. Since when they are not what they were.
+fn note_stages(state: &mut State, course: &Course, funnel: &Funnel) -> Option<Millis> {
     let sealed = funnel.sealed_until();
-    let mut stages: BTreeSet<StageFact> = state
-        .stages
-        .iter()
-        .filter(|fact| fact.time <= sealed)
-        .cloned()
-        .collect();
+    let known = state.stages.iter().filter(|fact| fact.time <= sealed);
+    let mut stages: BTreeSet<StageFact> = known.cloned().collect();
     stages.extend(course.steps.iter().map(|step| StageFact {
         time: step.at,
         position: Position::default(),
         stage: step.to,
     }));
-    debug_assert!(
-        course.steps.last().is_none_or(|step| step.to == now.stage),
-        "the last step leads to where the person is"
-    );
-    let moved = state.stages != stages;
+    let moved = state.stages.symmetric_difference(&stages);
+    let since = moved.map(|fact| fact.time).min();
     state.stages = stages;
-    moved
+    since
 }
 
 /// Fields whose rules go by the stage.

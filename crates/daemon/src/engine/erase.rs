@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use baton_core::{
     apply::apply,
     book::{Item, Parked},
-    change::{Change, Seen},
+    change::{Change, Class, Seen},
     id::{Digest, EntityId},
     input::{Input, StewardAct},
     rules::Rules,
@@ -187,11 +187,15 @@ fn redact(entry: &mut LedgerEntry, rules: &Rules, at: Millis) {
         | Input::ClearVerdict { .. }
         | Input::Steward(_)
         | Input::Reread { .. } => {}
+        Input::Heard(fact) => fact.what.redact(),
     }
 }
 
 fn redact_change(change: &mut Change) {
     change.actor = None;
+    if let Class::Act(act) = &mut change.class {
+        act.redact();
+    }
     for field in &mut change.fields {
         field.value = Value::Blank;
         field.seen = Seen::BlankInSnapshot;

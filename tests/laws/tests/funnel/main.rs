@@ -1,0 +1,6 @@
+//! The funnel, wired: changes of two systems in, stages, deeds and commands out, by the shipped configuration.
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod convergence;
+mod way;
+mod world;
