@@ -305,6 +305,11 @@ pub enum Item {
     },
     /// The timer of an entity is due.
     Wake(EntityId),
+    /// A fact of a person's funnel that none of its records tells.
+    Heard {
+        entity: EntityId,
+        fact: Box<crate::lifecycle::fact::Fact>,
+    },
     /// The message of the timer's due time is the entity's `wake`.
     Steward {
         entity: EntityId,

@@ -16,7 +16,7 @@ use crate::{
     holdings,
     id::{Digest, EntityId, RecordKey},
     input::{Input, StewardAct},
-    lifecycle::{standing, walk},
+    lifecycle::{deals, standing, walk},
     observe::take_verdicts,
     reread::{lost_changes, next_records},
     rules::Rules,
@@ -81,6 +81,10 @@ pub fn settle(book: &mut Book, item: Item, rules: &Rules, at: Millis) -> Settled
                 }
             }
             take(book, entity, Input::Answer(answer), rules, at)
+        }
+        Item::Heard { entity, fact } => {
+            let entity = survivor(book, entity);
+            take(book, entity, Input::Heard(fact), rules, at)
         }
         Item::Wake(entity) => settle_wake(book, survivor(book, entity), rules, at),
         Item::Steward { entity, act } => {
@@ -445,6 +449,7 @@ pub(crate) fn take(
     if let Some(placing) = placing.filter(|_| transition.recorded) {
         book.out.placings.insert(entity, placing);
     }
+    let moved = !transition.effects.changed.is_empty();
     let linked = file(book, transition.effects);
     for record in linked {
         set_link(book, record, entity);
@@ -463,6 +468,9 @@ pub(crate) fn take(
     }
     if consents {
         share_consent(book, entity, rules, at);
+    }
+    if moved {
+        deals::tell_people(book, entity, rules, at);
     }
     Settled {
         outcome: transition.outcome,

@@ -7,6 +7,7 @@ pub mod alarm;
 pub mod calendar;
 pub mod clocks;
 pub mod course;
+pub mod deals;
 pub mod difference;
 pub mod fact;
 pub mod fold;

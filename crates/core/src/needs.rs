@@ -11,6 +11,7 @@ use crate::{
     holdings::Holding,
     id::{Digest, EntityId, Kind, Object, RecordKey},
     input::Answer,
+    lifecycle::deals,
     name::Name,
     rules::Rules,
     state::State,
@@ -39,7 +40,7 @@ pub fn needs(book: &Book, items: &[Item], rules: &Rules) -> Needs {
                     need_link(book, record, &mut needs);
                 }
             }
-            Item::Wake(entity) | Item::Steward { entity, .. } => {
+            Item::Wake(entity) | Item::Steward { entity, .. } | Item::Heard { entity, .. } => {
                 need_entity(book, *entity, &mut needs)
             }
             Item::Merge { winner, loser } | Item::Unmerge { winner, loser } => {
@@ -160,7 +161,7 @@ fn spoken_for(book: &Book, items: &[Item], rules: &Rules) -> BTreeSet<EntityId> 
                 // A record that the target made, and that passed for somebody else's.
                 found.extend(record_of(answer).and_then(|record| book.links.get(&record)));
             }
-            Item::Wake(entity) | Item::Steward { entity, .. } => {
+            Item::Wake(entity) | Item::Steward { entity, .. } | Item::Heard { entity, .. } => {
                 found.insert(*entity);
             }
             Item::Merge { winner, loser } | Item::Unmerge { winner, loser } => {
@@ -203,6 +204,9 @@ fn needs_of_change(
         need_link(book, record, needs);
     }
     need_links_that_move(book, change, rules, needs);
+    if let Some(person) = deals::people_of_change(change, rules) {
+        need_link(book, person, needs);
+    }
     // Most changes come from a record that is known and tell again by which keys: nobody has to be looked up for them.
     let by_keys = match book.links.get(&change.record) {
         Some(entity) => renamed.contains(&survivor(book, *entity)),
@@ -272,6 +276,9 @@ fn needs_of_statements(book: &Book, state: &State, rules: &Rules, needs: &mut Ne
 fn needs_of_state(book: &Book, state: &State, rules: &Rules, needs: &mut Needs) {
     if let Some(winner) = state.merged_into {
         need_entity(book, winner, needs);
+    }
+    for person in deals::people_of(state, rules) {
+        need_link(book, person, needs);
     }
     for guarded in state.guarded.values().filter(|g| g.held.is_none()) {
         for field in &guarded.fields {

@@ -58,6 +58,7 @@ impl Reader<'_> {
             let mut field =
                 |key, types: &'static [FieldType]| from_any(table, role(key, Kind::Deal, types));
             (
+                field("people", WORD),
                 field("stage", WORD),
                 field("closing", DAY),
                 field("closed", TRUTH),
@@ -70,18 +71,21 @@ impl Reader<'_> {
         for (one, other) in [("ready", "willing"), ("willing", "ready")] {
             self.beside(fields, one, other, problems);
         }
-        let deals = deals.and_then(|(stage, closing, closed, won, reason, amount, campaign)| {
-            Some(Deals {
-                stages: self.deal_stages(problems),
-                stage: stage?,
-                closing: closing?,
-                closed: closed?,
-                won: won?,
-                reason,
-                amount,
-                campaign,
-            })
-        });
+        let deals = deals.and_then(
+            |(people, stage, closing, closed, won, reason, amount, campaign)| {
+                Some(Deals {
+                    people,
+                    stages: self.deal_stages(problems),
+                    stage: stage?,
+                    closing: closing?,
+                    closed: closed?,
+                    won: won?,
+                    reason,
+                    amount,
+                    campaign,
+                })
+            },
+        );
         let mut wired = BTreeMap::new();
         for (name, entry) in self.table.each("systems") {
             let Some(table) = entry.value.as_table() else {

@@ -92,6 +92,12 @@ impl Act {
 }
 
 impl What {
+    /// Whether it tells how something is, not that something happened.
+    #[must_use]
+    pub const fn is_level(&self) -> bool {
+        matches!(self, Self::Suppressed { .. } | Self::Field { .. })
+    }
+
     /// Takes away what people said, wrote and looked at.
     pub fn redact(&mut self) {
         match self {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     clocks::Running,
     course::{Attribution, Course, Engagement, Guards, Objection, Purpose, Trigger, Why},
-    fact::{Act, Actor, Fact, Standing, Suppression, What},
+    fact::{Act, Actor, Fact, Place, Standing, Suppression, What},
     predicate::View,
     rules::{Baseline, Editions, FunnelRules, Phase, Signal},
     words::Words,
@@ -157,13 +157,21 @@ pub fn fold<'f>(
     facts.sort_unstable_by_key(|(place, _)| *place);
     let mut fold = Fold::new(from.clone(), editions);
     let mut waits = None;
-    for (place, fact) in facts {
+    let mut facts = facts.into_iter().peekable();
+    while let Some((place, fact)) = facts.next() {
         if place.instant > as_of {
             waits = Some(place.instant);
             break;
         }
         fold.advance(place.instant);
         fold.take(fact, place.instant);
+        // Who is told several things of somebody at once does not judge by half of them.
+        let with_more = |(next, what): &(Place, &Fact)| {
+            next.instant == place.instant && what.what.is_level() && fact.what.is_level()
+        };
+        if !facts.peek().is_some_and(with_more) {
+            fold.judge();
+        }
     }
     fold.activate(as_of);
     fold.ring_until(as_of);
@@ -271,7 +279,6 @@ impl<'e> Fold<'e> {
             What::Score(score) => self.w.score = *score,
             What::Counted { closed } => self.count_on(*closed),
         }
-        self.judge();
     }
 
     fn act(&mut self, fact: &Fact, act: &Act) {

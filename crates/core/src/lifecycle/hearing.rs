@@ -69,10 +69,17 @@ impl Hearing<'_> {
                     .collect();
                 self.again(&moved, None);
             }
-            Input::Heard(fact) => {
-                let fact = Fact::clone(fact);
-                self.whole(self.state.id, fact);
-            }
+            Input::Heard(fact) => match self.funnel.correct(fact) {
+                Some(corrected) => {
+                    self.heard.news |= corrected;
+                    self.heard.outcome = Some(if corrected {
+                        Outcome::Applied
+                    } else {
+                        Outcome::Duplicate
+                    });
+                }
+                None => self.whole(self.state.id, Fact::clone(fact)),
+            },
             // What a steward does, or time, counts from now.
             _ => {
                 let now = self.at.floor(self.rules.timing.quantum);

@@ -110,6 +110,13 @@ impl Funnel {
         }
     }
 
+    /// Whether it knows just this.
+    pub(crate) fn has_heard(&self, fact: &Fact) -> bool {
+        let known = self.facts.get(&fact.event);
+        known.is_some_and(|known| known.what == fact.what && known.time == fact.time)
+            || fact.time <= self.sealed.now
+    }
+
     pub(super) fn time_of(&self, event: EventId) -> Option<Millis> {
         self.facts.get(&event).map(|fact| fact.time)
     }

@@ -103,6 +103,8 @@ pub struct Qualification {
 /// Deal fields that tell how a deal stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Deals {
+    /// The person whose deal it is: a contact of the deal's own system. Where none is named, deals move nobody.
+    pub people: Option<Name>,
     pub stage: Name,
     /// The person's stage that a deal's stage stands for; others stand for the stage of an open deal.
     pub stages: BTreeMap<CompactString, Name>,

@@ -90,9 +90,19 @@ pub fn play(facts: &[Fact], editions: &Editions, as_of: Millis) -> (Name, Vec<(M
     let mut now = start;
     while now <= as_of {
         machine.tick(now);
-        for fact in facts.iter().filter(|f| f.place(quantum).instant == now) {
+        let at_once: Vec<_> = facts
+            .iter()
+            .filter(|f| f.place(quantum).instant == now)
+            .collect();
+        for (nth, fact) in at_once.iter().enumerate() {
             machine.hear(fact);
-            machine.judge();
+            // Suppression and fields of one instant are one thing that is known.
+            let more = at_once
+                .get(nth + 1)
+                .is_some_and(|next| next.what.is_level());
+            if !(more && fact.what.is_level()) {
+                machine.judge();
+            }
         }
         machine.time_passes();
         now = now.plus(quantum);

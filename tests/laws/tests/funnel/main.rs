@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod convergence;
+mod scenarios;
 mod way;
 mod world;

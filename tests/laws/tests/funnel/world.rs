@@ -104,6 +104,13 @@ impl World {
         self.take(Item::Change(change))
     }
 
+    /// The CRM makes a contact of a lead.
+    pub fn converts(&mut self, lead: &RecordKey, contact: &str) -> Outcome {
+        let to = vec![(Object::Contact, contact.into())];
+        let change = self.change(lead, Class::Convert { to }, self.now, &[]);
+        self.take(Item::Change(change))
+    }
+
     pub fn take(&mut self, item: Item) -> Outcome {
         let settled = self.book.settle(item, &SHIPPED, self.now);
         self.answer();

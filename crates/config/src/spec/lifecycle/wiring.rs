@@ -83,6 +83,11 @@ pub(super) static DEALS: TableSpec = table(
     "FunnelDeals",
     "Deal fields that tell how a deal stands.",
     &[
+        key(
+            "people",
+            Shape::Text,
+            "The contact of the same system whose deal it is. Left out: deals move nobody.",
+        ),
         must("stage", Shape::Text, "Its stage."),
         key(
             "stages",
