@@ -84,7 +84,11 @@ pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Tra
         // Golden follows what the funnel says.
         moved |= rejudge(state, &walked.touched, rules, at, &mut effects);
         touched.extend(walked.touched);
-        effects.deeds.extend(walked.deeds);
+        if let Some(setup) = rules.funnel.as_deref() {
+            for deed in &walked.deeds {
+                effects.deed(state, deed, setup);
+            }
+        }
         recorded &= !(walked.idle && walked.outcome == Some(Outcome::Duplicate));
     }
     tasks::ask_stewards(state, &touched, rules, at, &mut effects);

@@ -38,8 +38,6 @@ pub struct Effects {
     pub violations: Vec<&'static str>,
     /// By how much the input moves the counts of records that hold a field.
     pub holdings: BTreeMap<Holding, i64>,
-    /// What the funnel does, each once.
-    pub deeds: Vec<Deed>,
 }
 
 impl Effects {
