@@ -19,6 +19,7 @@ mod merge;
 mod migrate;
 pub(crate) mod output;
 mod parked;
+mod recycle;
 mod run;
 mod schema;
 mod show;
@@ -136,6 +137,12 @@ enum Command {
     Merge(merge::Args),
     /// Take a merge apart again
     Unmerge(merge::Args),
+    /// Take somebody back to nurture, with a reason
+    Recycle(recycle::RecycleArgs),
+    /// Give somebody back to marketing, as sales does it
+    Return(recycle::ReturnArgs),
+    /// Take a person out of all marketing, or end that
+    Suppress(recycle::SuppressArgs),
     /// Erase a person's values everywhere, keeping what suppression needs
     Erase(erase::Args),
     /// Run the embedded log alone
@@ -228,6 +235,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Unlock(args) => lock::unlock(&place, args).await,
         Command::Merge(args) => merge::run(&place, &args, false).await,
         Command::Unmerge(args) => merge::run(&place, &args, true).await,
+        Command::Recycle(args) => recycle::recycle(&place, &args).await,
+        Command::Return(args) => recycle::give_back_by_sales(&place, &args).await,
+        Command::Suppress(args) => recycle::suppress(&place, &args).await,
         Command::Erase(args) => erase::run(&place, &args).await,
         Command::Log(args) => log::run(&place, &args).await,
         Command::Bench(command) => bench::run(&place, command).await,

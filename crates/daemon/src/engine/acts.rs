@@ -7,6 +7,7 @@ use baton_core::{
     book::{Item, Parked, Settled},
     id::{Digest, EntityId},
     input::StewardAct,
+    lifecycle::fact::Fact,
 };
 use baton_store::{DeadLetter, StewardState};
 
@@ -21,6 +22,18 @@ impl Engine {
         self.one(|| Item::Steward {
             entity,
             act: act.clone(),
+        })
+        .await
+    }
+
+    /// Says something of a person that none of its records tells.
+    ///
+    /// # Errors
+    /// As [`Engine::process`].
+    pub async fn say(&self, entity: EntityId, fact: &Fact) -> Result<Settled, EngineError> {
+        self.one(|| Item::Heard {
+            entity,
+            fact: Box::new(fact.clone()),
         })
         .await
     }

@@ -1,0 +1,199 @@
+//! `baton recycle`, `return` and `suppress`: what people decide of somebody in the funnel, in place of the rules.
+
+use std::process::ExitCode;
+
+use baton_core::{
+    id::{Digest, Kind, Position},
+    lifecycle::{
+        course::Why,
+        fact::{Fact, Suppression, What},
+        setup::Setup,
+    },
+    name::Name,
+    state::State,
+};
+
+use super::{
+    Place, Workspace,
+    key::{self, KEY_HELP},
+    lock::Who,
+    output, status,
+};
+use crate::clock::Clock;
+
+#[derive(clap::Args, Clone, Debug)]
+pub struct RecycleArgs {
+    #[arg(help = KEY_HELP)]
+    key: String,
+    /// One of the reasons in lifecycle.toml, which choose the nurture track
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    who: Who,
+}
+
+#[derive(clap::Args, Clone, Debug)]
+pub struct ReturnArgs {
+    #[arg(help = KEY_HELP)]
+    key: String,
+    /// One of the reasons in lifecycle.toml [default: the one that stands there as `returned`]
+    #[arg(long)]
+    reason: Option<String>,
+    #[command(flatten)]
+    who: Who,
+}
+
+#[derive(clap::Args, Clone, Debug)]
+pub struct SuppressArgs {
+    #[arg(help = KEY_HELP)]
+    key: String,
+    /// End it: the person's own consent stays as it is
+    #[arg(long)]
+    lift: bool,
+    #[command(flatten)]
+    who: Who,
+}
+
+pub async fn recycle(place: &Place, args: &RecycleArgs) -> anyhow::Result<ExitCode> {
+    give_back(place, &args.key, Some(&args.reason), &args.who).await
+}
+
+pub async fn give_back_by_sales(place: &Place, args: &ReturnArgs) -> anyhow::Result<ExitCode> {
+    give_back(place, &args.key, args.reason.as_deref(), &args.who).await
+}
+
+async fn give_back(
+    place: &Place,
+    key: &str,
+    reason: Option<&str>,
+    who: &Who,
+) -> anyhow::Result<ExitCode> {
+    let workspace = Workspace::open(place)?;
+    let setup = setup(&workspace)?;
+    let reason = reason.map(|text| known_reason(setup, text)).transpose()?;
+    say(place, &workspace, key, What::Returned { reason }, who).await
+}
+
+pub async fn suppress(place: &Place, args: &SuppressArgs) -> anyhow::Result<ExitCode> {
+    let workspace = Workspace::open(place)?;
+    setup(&workspace)?;
+    let what = What::Suppressed {
+        whose: Suppression::Person,
+        on: !args.lift,
+    };
+    say(place, &workspace, &args.key, what, &args.who).await
+}
+
+fn setup(workspace: &Workspace) -> anyhow::Result<&Setup> {
+    let found = workspace.active.rules.funnel.as_deref();
+    found.ok_or_else(|| {
+        anyhow::anyhow!(
+            "there is no funnel: no file of the configuration has a [lifecycle] section; `baton describe` tells more"
+        )
+    })
+}
+
+fn known_reason(setup: &Setup, text: &str) -> anyhow::Result<Name> {
+    let reasons = &setup.rules.recycling.reasons;
+    let known = Name::known(text).filter(|name| reasons.contains_key(name));
+    known.ok_or_else(|| {
+        anyhow::anyhow!(
+            "`{}` is no reason to recycle anybody{}",
+            output::safe(text),
+            key::did_you_mean(text, reasons.keys().map(|name| name.as_str()))
+        )
+    })
+}
+
+/// Makes it a fact of the person, and tells where the person stands then. Status 1 where it moved nobody, and why.
+async fn say(
+    place: &Place,
+    workspace: &Workspace,
+    key: &str,
+    what: What,
+    who: &Who,
+) -> anyhow::Result<ExitCode> {
+    let rules = &workspace.active.rules;
+    let store = workspace.existing_store().await?;
+    let before = key::find(&store, rules, Kind::Person, key).await?;
+    let engine = workspace.engine(store).await?;
+    let now = Clock::System.now();
+    let returns = matches!(what, What::Returned { .. });
+    let fact = Fact {
+        event: Digest::of(&[
+            b"steward",
+            before.id.to_string().as_bytes(),
+            who.by.as_bytes(),
+            format!("{what:?}").as_bytes(),
+            &now.0.to_be_bytes(),
+        ]),
+        time: now,
+        seq: 0,
+        position: Position::new(now, 0, 0, 0),
+        effective: None,
+        what,
+    };
+    engine.say(before.id, &fact).await?;
+    let after = engine.store.entity(before.id).await?.unwrap_or(before);
+    let stage = after.funnel.as_ref().map(|f| f.present().stage);
+    let stage = stage.map_or("nowhere yet", Name::as_str);
+    let objection = refused(workspace, &after, &fact).filter(|_| returns);
+    if place.json {
+        output::json(&serde_json::json!({
+            "entity": after.id.to_string(), "stage": stage, "moved": objection.is_none(), "why_not": objection,
+        }))?;
+    } else if let Some(why) = &objection {
+        output::line(format!("{} stays in {stage}: {why}", after.id))?;
+    } else {
+        output::line(format!("{} is now in {stage}", after.id))?;
+    }
+    Ok(ExitCode::from(if objection.is_some() {
+        status::NO
+    } else {
+        status::DONE
+    }))
+}
+
+/// Why a fact moved nobody.
+fn refused(workspace: &Workspace, state: &State, fact: &Fact) -> Option<String> {
+    let setup = workspace.active.rules.funnel.as_deref()?;
+    let funnel = state.funnel.as_deref()?;
+    let at = fact.time.max(Clock::System.now());
+    let (_, course) = funnel.course(&setup.editions, at);
+    let by_this =
+        |trigger: &_| *trigger == baton_core::lifecycle::course::Trigger::Fact(fact.event);
+    let found = course.objections.iter().find(|o| by_this(&o.trigger))?;
+    Some(match &found.why {
+        Why::NotWorked { stage } => {
+            format!(
+                "only people whom sales works on can be given back, and `{stage}` is not sales'"
+            )
+        }
+        Why::Protected { until } => {
+            format!("an open deal closes soon; until {until} nobody is given back")
+        }
+        Why::IllegalMove { from, to } => {
+            format!("nobody goes from `{from}` to `{to}`: `{from}` does not name it in `back_to`")
+        }
+        other => format!("{other:?}"),
+    })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_reason_is_refused_and_the_nearest_is_named() {
+        let (rules, ..) =
+            crate::cli::workspace::sound(crate::cli::workspace::shipped_config()).unwrap();
+        let setup = rules.funnel.as_deref().unwrap();
+        let error = known_reason(setup, "no_respons").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "`no_respons` is no reason to recycle anybody; did you mean `no_response`?"
+        );
+        assert_eq!(known_reason(setup, "budget").unwrap().as_str(), "budget");
+    }
+}
