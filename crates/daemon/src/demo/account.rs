@@ -115,6 +115,17 @@ impl Account {
         }
     }
 
+    /// The day is compared; months pass.
+    ///
+    /// # Errors
+    /// When standard output is closed.
+    pub fn weeks(&self) -> anyhow::Result<()> {
+        if self.json {
+            return Ok(());
+        }
+        output::line("The day is over. Five months pass, in which people walk through the funnel …")
+    }
+
     /// The day is over and the daemon stays.
     ///
     /// # Errors
@@ -141,6 +152,7 @@ impl Account {
         happened(summary)?;
         compared(summary)?;
         example(summary)?;
+        funnel(summary)?;
         further(summary)
     }
 }
@@ -312,6 +324,29 @@ fn example(summary: &Summary) -> anyhow::Result<()> {
     example.explanation.as_ref().map_or(Ok(()), explained)
 }
 
+fn funnel(summary: &Summary) -> anyhow::Result<()> {
+    let funnel = &summary.funnel;
+    if funnel.stages.is_empty() {
+        return Ok(());
+    }
+    heading("The funnel, five months later")?;
+    for (stage, people) in funnel.stages.iter().filter(|(_, people)| **people > 0) {
+        output::line(format!("{people:>6}  {}", stage.replace('_', " ")))?;
+    }
+    output::line(format!(
+        "{} were brought back to nurture, under {} keys: each once. {} of these were taken back within the grace time, \
+         because somebody had talked to them in time. {} promises were broken.",
+        funnel.recycled, funnel.recycle_keys, funnel.revoked, funnel.breaches
+    ))?;
+    if funnel.differences.is_empty() {
+        output::line("All of it is what the parts that people played must come to.")?;
+    }
+    for difference in &funnel.differences {
+        output::line(format!("  {difference}"))?;
+    }
+    Ok(())
+}
+
 fn explained(explanation: &Explanation) -> anyhow::Result<()> {
     let say = |claim: &ClaimView| {
         format!(
@@ -348,6 +383,9 @@ fn further(summary: &Summary) -> anyhow::Result<()> {
     output::line(format!("  baton show person {email} --data {data}"))?;
     output::line(format!(
         "  baton explain person {email} street --data {data}"
+    ))?;
+    output::line(format!(
+        "  baton funnel --since 2026-10-01T00:00:00Z --data {data}"
     ))?;
     output::line(format!("  baton parked list --data {data}"))?;
     output::line(format!(

@@ -4,6 +4,7 @@ mod account;
 mod compare;
 mod summary;
 mod truth;
+mod weeks;
 mod world;
 
 use std::{
@@ -34,12 +35,14 @@ use crate::{
     clock::Clock,
     daemon::{self, Stop},
     engine::Engine,
+    funnel::Report,
     telemetry::Metrics,
 };
 use account::Account;
 use compare::{Comparison, Court};
-use summary::{Compared, Example, Messages, Summary};
+use summary::{Compared, Example, Funnel, Messages, Summary};
 use truth::Truth;
+use weeks::Weeks;
 use world::World;
 
 /// How `baton demo` is run.
@@ -117,7 +120,14 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut world = World::new(Arc::new(engine), &log.connection, day.systems()).await?;
     world.play(&day, &mut |news| account.hear(&news)).await?;
     account.judging();
-    let summary = sum_up(&world, &day, seed, &data).await?;
+    let mut summary = sum_up(&world, &day, seed, &data).await?;
+    let weeks = Weeks::new(seed);
+    account.weeks()?;
+    world.play_weeks(&weeks).await?;
+    summary.funnel = funnel(&world, &weeks).await?;
+    for (law, count) in world.engine.metrics.violations() {
+        summary.laws.insert(law, count);
+    }
     account.end(&summary)?;
     world.engine.store.close().await;
     log.close().await?;
@@ -248,10 +258,84 @@ async fn sum_up(world: &World, day: &Day, seed: u64, data: &Path) -> anyhow::Res
         differences,
         laws,
         worked_example,
+        funnel: Funnel::default(),
         fingerprint: world::fingerprint(world),
         data: data.display().to_string(),
         metrics: exposed.display().to_string(),
     })
+}
+
+/// The funnel's figures of these months, and where they are not what the parts that people played must come to.
+async fn funnel(world: &World, weeks: &Weeks) -> anyhow::Result<Funnel> {
+    let active = world.engine.active();
+    let Some(setup) = active.rules.funnel.as_deref() else {
+        return Ok(Funnel::default());
+    };
+    let store = &world.engine.store;
+    let since = weeks.steps.first().map_or(weeks.end, |step| step.at);
+    let report = Report::read(store, setup, since, world.engine.clock.now()).await?;
+    let mut funnel = Funnel {
+        stages: report
+            .stages
+            .iter()
+            .map(|figures| (figures.stage.to_string(), figures.people))
+            .collect(),
+        recycled: report.recycled,
+        recycle_keys: report.recycle_keys,
+        revoked: report.revoked,
+        breaches: report.breaches,
+        differences: Vec::new(),
+    };
+    let mut stands: BTreeMap<&str, u64> = BTreeMap::new();
+    for state in states(store).await? {
+        let Some(own) = state
+            .funnel
+            .as_ref()
+            .filter(|_| state.merged_into.is_none())
+        else {
+            continue;
+        };
+        *stands.entry(own.present().stage.as_str()).or_default() += 1;
+    }
+    let mut expect = |what: &str, is: u64, should: u64| {
+        if is != should {
+            funnel
+                .differences
+                .push(format!("{what}: {is}, and should be {should}"));
+        }
+    };
+    let (mut recycled, mut revoked, mut breaches) = (0, 0, 0);
+    let mut by_stage: BTreeMap<&str, u64> = BTreeMap::new();
+    for (part, many) in &weeks.parts {
+        let (stage, back, undone, broken) = part.end();
+        *by_stage.entry(stage).or_default() += many;
+        recycled += back * many;
+        revoked += undone * many;
+        breaches += broken * many;
+    }
+    // Everybody else is where the day has left them: marketing's, and never sales'.
+    let others = |stage: &str| matches!(stage, "new" | "nurture");
+    for (stage, people) in &stands {
+        let played = by_stage.get(stage).copied().unwrap_or(0);
+        let told = funnel.stages.get(*stage).copied().unwrap_or(0);
+        expect(&format!("told to be in {stage}"), told, *people);
+        if !others(stage) {
+            expect(&format!("people in {stage}"), *people, played);
+        }
+    }
+    for (stage, played) in by_stage.iter().filter(|(stage, _)| !others(stage)) {
+        expect(
+            &format!("people in {stage}"),
+            stands.get(stage).copied().unwrap_or(0),
+            *played,
+        );
+    }
+    let (is_recycled, is_keys) = (report.recycled, report.recycle_keys);
+    expect("recycled", is_recycled, recycled);
+    expect("distinct keys of recycles", is_keys, recycled);
+    expect("revoked", report.revoked, revoked);
+    expect("broken promises", report.breaches, breaches);
+    Ok(funnel)
 }
 
 /// Answers that the targets gave and the engine did not take in: every answer is one, or a dead letter (L15).

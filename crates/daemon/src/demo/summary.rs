@@ -32,10 +32,26 @@ pub struct Summary {
     /// Violations by law.
     pub laws: BTreeMap<String, u64>,
     pub worked_example: Example,
+    pub funnel: Funnel,
     /// A hash of everything that ever came to stand in both systems: equal for equal runs.
     pub fingerprint: String,
     pub data: String,
     pub metrics: String,
+}
+
+/// The months after the day.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Funnel {
+    /// People by stage at the end.
+    pub stages: BTreeMap<String, u64>,
+    /// All that were committed, revoked ones included.
+    pub recycled: u64,
+    /// Distinct keys of recycles in the store: person, episode, stage, reason, attempt.
+    pub recycle_keys: u64,
+    pub revoked: u64,
+    pub breaches: u64,
+    /// Where it is not what the parts that people played must come to.
+    pub differences: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -77,6 +93,8 @@ impl Summary {
     /// Whether everything converged and no law was broken.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        self.converged && self.laws.values().all(|count| *count == 0)
+        self.converged
+            && self.funnel.differences.is_empty()
+            && self.laws.values().all(|count| *count == 0)
     }
 }

@@ -6,17 +6,20 @@ use std::{collections::BTreeMap, sync::Arc};
 use anyhow::Context as _;
 use baton_core::{
     change::Outcome,
-    id::Digest,
+    id::{Digest, Object},
     time::{DAY, Millis, SECOND},
     wire::Command,
 };
 use baton_sandbox::{
     Arrival, System, TopicKind,
-    day::{Day, Played, Scene, Side, Step},
+    day::{Day, Played, Scene, Side, Step, person},
 };
 
+use serde_json::json;
+
+use super::weeks::{self, Weeks};
 use crate::{
-    engine::{Engine, Places},
+    engine::{Engine, Places, header},
     kafka::{Connection, Ends, Outgoing, Publish, Publisher, Reader, start},
 };
 
@@ -66,6 +69,8 @@ pub struct World {
     publisher: Publisher,
     inputs: Reader,
     commands: Reader,
+    /// Activities that have not reached the log yet, in Baton's own form.
+    said: Vec<Outgoing>,
     /// Ends of the input topics as the acknowledgements told them.
     ends: Ends,
 }
@@ -106,6 +111,7 @@ impl World {
             map,
             counts: Counts::default(),
             sent: BTreeMap::new(),
+            said: Vec::new(),
             ends: Ends::new(),
         })
     }
@@ -134,6 +140,93 @@ impl World {
             tell(News::Turn(now, &self.counts));
         }
         anyhow::bail!("the day does not come to rest: something writes for ever")
+    }
+
+    /// Plays the months after the day, and lets every timer go off that is due in them.
+    ///
+    /// # Errors
+    /// When log or store fail, or a step cannot take place.
+    pub async fn play_weeks(&mut self, weeks: &Weeks) -> anyhow::Result<()> {
+        let mut steps = weeks.steps.iter().peekable();
+        for _ in 0..MOST_TURNS {
+            let step = steps.peek().map(|step| step.at);
+            let wake = self.engine.store.next_due().await?;
+            let wake = wake.filter(|at| *at <= weeks.end);
+            let next = [step, self.crm.next_due(), self.map.next_due(), wake];
+            let Some(next) = next.into_iter().flatten().min() else {
+                return Ok(());
+            };
+            let now = next.max(self.engine.clock.now()).plus(SLICE);
+            while let Some(step) = steps.next_if(|step| step.at <= now) {
+                self.week_step(step)?;
+            }
+            self.turn(now).await?;
+        }
+        anyhow::bail!("the months do not come to rest: something writes for ever")
+    }
+
+    fn week_step(&mut self, step: &weeks::Step) -> anyhow::Result<()> {
+        let emails = [step.email.clone()];
+        let pick = |side| match side {
+            Side::Crm => &self.crm,
+            Side::Map => &self.map,
+        };
+        let of = |side| {
+            let found = person(pick(side), side, &emails);
+            found.with_context(|| format!("{} has no record of {}", pick(side).name(), step.email))
+        };
+        match &step.what {
+            weeks::What::Known { first, last } => {
+                let fields = baton_sandbox::fields([
+                    ("firstname", json!(first)),
+                    ("lastname", json!(last)),
+                    ("email", json!(step.email)),
+                    ("company", json!("Weeks Ltd")),
+                    ("points", json!(10)),
+                ]);
+                let hand = weeks::hand(Side::Map);
+                self.map
+                    .create(step.at, &hand, Object::Contact, fields)
+                    .map_err(|why| anyhow::anyhow!("the MAP refuses a person: {why:?}"))?;
+            }
+            weeks::What::Writes { side, values } => {
+                let (object, id) = of(*side)?;
+                let fields = values.iter().map(|(f, v)| ((*f).to_owned(), v.clone()));
+                let (fields, hand) = (fields.collect(), weeks::hand(*side));
+                let system = match side {
+                    Side::Crm => &mut self.crm,
+                    Side::Map => &mut self.map,
+                };
+                system
+                    .edit(step.at, &hand, object, &id, fields)
+                    .map_err(|why| anyhow::anyhow!("a system refuses an edit: {why:?}"))?;
+            }
+            weeks::What::Did {
+                side,
+                kind,
+                by,
+                then,
+            } => {
+                let (object, id) = of(*side)?;
+                let said = json!({
+                    "object": object.as_str(), "id": id, "class": "activity", "kind": kind,
+                    "time": then.to_string(), "event_id": format!("{id}-{kind}-{}", then.0),
+                    "fields": {"by": by},
+                });
+                let name = baton_core::name::Name::new(pick(*side).name());
+                let names = &self.engine.active().topics.names;
+                let topics = names.systems.get(&name);
+                let topic = topics.with_context(|| format!("no system `{name}`"))?;
+                self.said.push(Outgoing {
+                    topic: topic.changes.clone(),
+                    key: Some(format!("{object}:{id}").into_bytes()),
+                    payload: Some(said.to_string().into_bytes()),
+                    timestamp: Some(step.at),
+                    headers: vec![(header::FORMAT.into(), b"baton".to_vec())],
+                });
+            }
+        }
+        Ok(())
     }
 
     fn step(&mut self, step: &Step) -> Played {
@@ -203,7 +296,7 @@ impl World {
                 Arrival::Again => self.counts.again += 1,
             }
         }
-        let outgoing: Vec<Outgoing> = due
+        let mut outgoing: Vec<Outgoing> = due
             .into_iter()
             .map(|(topic, message)| Outgoing {
                 topic,
@@ -213,6 +306,8 @@ impl World {
                 headers: Vec::new(),
             })
             .collect();
+        self.counts.changes += self.said.len() as u64;
+        outgoing.append(&mut self.said);
         let results = self.publisher.publish(&outgoing).await;
         for (message, result) in outgoing.iter().zip(results) {
             let (partition, offset) = result?;

@@ -1,0 +1,232 @@
+//! The months after the day: people who walk through the funnel. Each has a part to play, and the parts say beforehand
+//! where everybody must stand at the end, and what must have happened on the way.
+
+use std::collections::BTreeMap;
+
+use baton_core::time::{DAY, HOUR, MINUTE, Millis};
+use baton_sandbox::{Actor, day::Side};
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+
+/// 2026-10-19T14:00:00Z, a Monday, ten in the morning in New York; the clocks go back twelve days later, and on the
+/// fourth Thursday of November nobody works.
+const MONDAY: Millis = Millis(1_792_418_400_000);
+
+/// Long enough for three ways through the funnel with a cool-down of thirty days each.
+const SPAN: i64 = 150 * DAY;
+
+/// What somebody's way through the funnel is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Part {
+    /// Has too few points.
+    Nurtured,
+    /// Is ready, and nobody calls.
+    Unanswered,
+    /// Is accepted by sales, and no deal comes of it.
+    Accepted,
+    /// Is called, and it is not the right time.
+    Refused,
+    /// Is in review, and nobody talks to them.
+    Stalled,
+    /// The same; but somebody had talked to them, and the CRM tells of it late.
+    Revoked,
+    /// Comes back so often that it is enough.
+    Limit,
+}
+
+impl Part {
+    pub const ALL: [Self; 7] = [
+        Self::Nurtured,
+        Self::Unanswered,
+        Self::Accepted,
+        Self::Refused,
+        Self::Stalled,
+        Self::Revoked,
+        Self::Limit,
+    ];
+
+    /// What must have come of it: the stage, recycles that were committed, of these revoked, and broken promises.
+    #[must_use]
+    pub const fn end(self) -> (&'static str, u64, u64, u64) {
+        match self {
+            Self::Nurtured => ("nurture", 0, 0, 0),
+            Self::Unanswered => ("mql", 0, 0, 1),
+            Self::Accepted | Self::Refused | Self::Stalled => ("recycled", 1, 0, 0),
+            Self::Revoked => ("recycled", 2, 1, 0),
+            Self::Limit => ("disqualified", 3, 0, 0),
+        }
+    }
+
+    const fn least(self) -> u64 {
+        match self {
+            Self::Revoked | Self::Limit => 1,
+            _ => 2,
+        }
+    }
+}
+
+/// Something that happens in these months.
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub at: Millis,
+    pub email: String,
+    pub what: What,
+}
+
+#[derive(Clone, Debug)]
+pub enum What {
+    /// Marketing gets to know somebody.
+    Known { first: &'static str, last: String },
+    /// Somebody writes into that system's record of the person.
+    Writes {
+        side: Side,
+        values: Vec<(&'static str, Value)>,
+    },
+    /// Somebody did something then, of which that system tells now.
+    Did {
+        side: Side,
+        kind: &'static str,
+        by: &'static str,
+        then: Millis,
+    },
+}
+
+/// The script, and how many play each part.
+pub struct Weeks {
+    pub steps: Vec<Step>,
+    pub parts: BTreeMap<Part, u64>,
+    pub end: Millis,
+}
+
+impl Weeks {
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x0066_756e_6e65_6c00);
+        let mut weeks = Self {
+            steps: Vec::new(),
+            parts: BTreeMap::new(),
+            end: MONDAY.plus(SPAN),
+        };
+        let mut number = 0;
+        for part in Part::ALL {
+            let many = part.least() + rng.random_range(0..3);
+            weeks.parts.insert(part, many);
+            for _ in 0..many {
+                number += 1;
+                // On a working day of the first week, in the morning.
+                let begins = MONDAY
+                    .plus(rng.random_range(0..5) * DAY)
+                    .plus(rng.random_range(0..90) * MINUTE);
+                let email = format!("funnel{number}@weeks.example");
+                weeks.play(part, &email, number, begins);
+            }
+        }
+        weeks.steps.sort_by_key(|step| step.at);
+        weeks
+    }
+
+    fn step(&mut self, at: Millis, email: &str, what: What) {
+        let email = email.to_owned();
+        self.steps.push(Step { at, email, what });
+    }
+
+    fn writes(&mut self, at: Millis, email: &str, side: Side, values: &[(&'static str, Value)]) {
+        let values = values.to_vec();
+        self.step(at, email, What::Writes { side, values });
+    }
+
+    fn did(&mut self, at: Millis, email: &str, kind: &'static str, by: &'static str, then: Millis) {
+        let side = if by == "sales" { Side::Crm } else { Side::Map };
+        let what = What::Did {
+            side,
+            kind,
+            by,
+            then,
+        };
+        self.step(at, email, what);
+    }
+
+    fn play(&mut self, part: Part, email: &str, number: u32, begins: Millis) {
+        let known = What::Known {
+            first: "Ida",
+            last: format!("Weeks{number}"),
+        };
+        self.step(begins, email, known);
+        let ready = begins.plus(HOUR);
+        let points = |n: u32| ("points", json!(n));
+        if part == Part::Nurtured {
+            return self.writes(ready, email, Side::Map, &[points(60)]);
+        }
+        self.writes(ready, email, Side::Map, &[points(120)]);
+        if part == Part::Unanswered {
+            return;
+        }
+        // Two hours later somebody calls.
+        let call = ready.plus(2 * HOUR);
+        if part == Part::Limit {
+            return self.come_back_too_often(email, ready);
+        }
+        self.did(call, email, "call_connected", "sales", call);
+        let review = call.plus(10 * MINUTE);
+        let working = [("Status", json!("Working - Contacted"))];
+        self.writes(review, email, Side::Crm, &working);
+        match part {
+            Part::Accepted => {
+                let found = [
+                    ("Sales_Ready__c", json!(true)),
+                    ("Sales_Willing__c", json!(true)),
+                ];
+                let accepted = review.plus(HOUR);
+                self.writes(accepted, email, Side::Crm, &found);
+                // Five touches within ten working days, then one every three weeks: busy, and no deal.
+                for day in [1, 4, 5, 6, 7, 27, 48] {
+                    let at = accepted.plus(day * DAY);
+                    self.did(at, email, "meeting", "sales", at);
+                }
+            }
+            Part::Refused => {
+                let found = [
+                    ("Sales_Ready__c", json!(false)),
+                    ("Sales_Reason__c", json!("timing")),
+                ];
+                self.writes(review.plus(HOUR), email, Side::Crm, &found);
+            }
+            Part::Revoked => {
+                let then = review.plus(10 * DAY);
+                // The day after it was recycled.
+                let told = review.plus(14 * DAY + 20 * HOUR);
+                self.did(told, email, "call_connected", "sales", then);
+            }
+            _ => {}
+        }
+    }
+
+    /// Ready, given back within two hours, and ready again once the thirty days are over; four times.
+    fn come_back_too_often(&mut self, email: &str, ready: Millis) {
+        let mut at = ready;
+        for round in 1..=4_u32 {
+            if round > 1 {
+                self.did(at.minus(HOUR), email, "form_fill", "buyer", at.minus(HOUR));
+                let points = [("points", json!(120 * round))];
+                self.writes(at, email, Side::Map, &points);
+            }
+            let back = [
+                ("Status", json!("Nurturing")),
+                ("Sales_Reason__c", json!("no_response")),
+            ];
+            self.writes(at.plus(2 * HOUR), email, Side::Crm, &back);
+            // Five weeks later, the same time of a working day.
+            at = at.plus(35 * DAY);
+        }
+    }
+}
+
+/// Who writes in a system by hand.
+#[must_use]
+pub fn hand(side: Side) -> Actor {
+    Actor::human(match side {
+        Side::Crm => "Sam Sales",
+        Side::Map => "Mia Marketing",
+    })
+}
