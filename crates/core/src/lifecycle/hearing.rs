@@ -470,8 +470,8 @@ fn one<'a>(turn: &Claim<'a>) -> Option<&'a Value> {
 /// The reason that stood at the turn's record at its time.
 fn reason_of(reasons: &Claims<'_>, turn: &Claim<'_>) -> Option<Name> {
     let of = reasons.records.iter().find(|of| of.record == turn.record)?;
-    let by_then = of.turns.iter().filter(|r| r.floored <= turn.floored);
-    match one(by_then.last()?)? {
+    let mut by_then = of.turns.iter().filter(|r| r.floored <= turn.floored);
+    match one(by_then.next_back()?)? {
         Value::Text(text) => Name::known(text),
         _ => None,
     }
