@@ -164,7 +164,7 @@ impl Scene {
             .clocks
             .into_iter()
             .filter(|c| c.name.as_str() == name);
-        clocks.last()
+        clocks.max_by_key(|clock| clock.started)
     }
 
     fn must(&self, line: &Line<'_>, what: &str) {

@@ -128,7 +128,7 @@ impl World {
             };
             let id = command.id.clone().unwrap_or_else(|| {
                 self.records += 1;
-                format!("{}-{}", system, self.records).into()
+                format!("{system}-{}", self.records)
             });
             for (field, value) in &command.fields {
                 self.told.insert((system, field.to_string()), value.clone());
