@@ -9,7 +9,7 @@ use crate::sharing::{share_consent, touches_consent};
 use crate::{
     absorb::part_of,
     apply::apply,
-    book::{Book, Entry, Item, LedgerRow, Parked, ParkedCode, Settled},
+    book::{Book, Entry, Item, LedgerRow, Parked, ParkedCode, Placing, Settled},
     change::{Change, Class, Outcome},
     consent::own_turns,
     effects::Effects,
@@ -437,19 +437,18 @@ pub(crate) fn take(
     } else {
         BTreeSet::new()
     };
-    let had_funnel = held.state.funnel.is_some();
+    let stood = standing::place(&held.state);
     let mut transition = apply(&mut held.state, &input, rules, at);
     held.dirty |= transition.recorded;
     if !transition.recorded {
         // What is not recorded is not written, so its counts must not be either.
         transition.effects.holdings.clear();
     }
-    let effects = &transition.effects;
-    let placing = standing::after(&held.state, &input, effects, had_funnel, rules, at);
-    if let Some(placing) = placing.filter(|_| transition.recorded) {
-        book.out.placings.insert(entity, placing);
-    }
     let moved = !transition.effects.changed.is_empty();
+    let place = standing::place(&held.state);
+    if transition.recorded && place != stood {
+        book.out.placings.insert(entity, Placing { at, place });
+    }
     let linked = file(book, transition.effects);
     for record in linked {
         set_link(book, record, entity);

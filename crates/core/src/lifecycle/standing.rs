@@ -11,48 +11,17 @@ use super::{
     fold::{Fold, Whereabouts},
     rules::{Editions, FunnelRules, Phase},
 };
-use crate::{
-    book::{OutBody, Place, Placing},
-    effects::Effects,
-    input::Input,
-    name::Name,
-    rules::Rules,
-    state::State,
-    time::Millis,
-};
+use crate::{book::Place, name::Name, state::State, time::Millis};
 
-/// Where a person stands after an input, if that may have changed. `had_funnel`: it stood somewhere before.
-pub(crate) fn after(
-    state: &State,
-    input: &Input,
-    effects: &Effects,
-    had_funnel: bool,
-    rules: &Rules,
-    at: Millis,
-) -> Option<Placing> {
-    let is_in = state.funnel.is_some();
-    // Merges, erasure and archives move somebody without a word.
-    let may_go = matches!(input, Input::Absorb(_) | Input::Steward(_));
-    let moved = effects.messages.iter().any(|message| match &message.body {
-        OutBody::Lifecycle(message) => message.told.moves(),
-        _ => false,
-    });
-    if !(moved || is_in != had_funnel || is_in && may_go) {
-        return None;
-    }
-    let setup = rules.funnel.as_ref()?;
+/// Where a person stands; none for whoever stands nowhere: it was merged into somebody, erased or archived, or nothing is
+/// known of it.
+pub(crate) fn place(state: &State) -> Option<Place> {
     let is_gone = state.merged_into.is_some() || state.erased.is_some() || state.archived;
-    let place = state.funnel.as_ref().filter(|_| !is_gone).map(|funnel| {
-        let (whereabouts, _) = funnel.course(&setup.editions, at);
-        whereabouts.known.then(|| Place {
-            stage: whereabouts.stage,
-            since: whereabouts.since,
-            episode: whereabouts.episode.map(|episode| episode.number),
-        })
-    });
-    Some(Placing {
-        at,
-        place: place.flatten(),
+    let here = state.funnel.as_ref().filter(|_| !is_gone)?.present();
+    here.since.is_timed().then_some(Place {
+        stage: here.stage,
+        since: here.since,
+        episode: here.episode,
     })
 }
 

@@ -144,16 +144,6 @@ impl Lifecycle {
         }
     }
 
-    /// Whether it says that the person stands somewhere else now.
-    #[must_use]
-    pub fn moves(&self) -> bool {
-        match self {
-            Self::Transition { .. } => true,
-            Self::Undone { what, .. } => what.kind == "transition",
-            _ => false,
-        }
-    }
-
     /// The event that brought it about, where it is told.
     #[must_use]
     pub const fn event(&self) -> Option<EventId> {

@@ -16,6 +16,7 @@ mod stewards;
 mod story;
 mod upgrade;
 mod versions;
+mod walk;
 mod warm;
 
 /// The database behind [`given::engine`].
