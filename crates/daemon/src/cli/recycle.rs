@@ -10,6 +10,7 @@ use baton_core::{
         setup::Setup,
     },
     name::Name,
+    rules::Rules,
     state::State,
 };
 
@@ -137,7 +138,7 @@ async fn say(
     let after = engine.store.entity(before.id).await?.unwrap_or(before);
     let stage = after.funnel.as_ref().map(|f| f.present().stage);
     let stage = stage.map_or("nowhere yet", Name::as_str);
-    let objection = refused(workspace, &after, &fact).filter(|_| returns);
+    let objection = refused(&engine.active().rules, &after, &fact).filter(|_| returns);
     if place.json {
         output::json(&serde_json::json!({
             "entity": after.id.to_string(), "stage": stage, "moved": objection.is_none(), "why_not": objection,
@@ -155,8 +156,8 @@ async fn say(
 }
 
 /// Why a fact moved nobody.
-fn refused(workspace: &Workspace, state: &State, fact: &Fact) -> Option<String> {
-    let setup = workspace.active.rules.funnel.as_deref()?;
+fn refused(rules: &Rules, state: &State, fact: &Fact) -> Option<String> {
+    let setup = rules.funnel.as_deref()?;
     let funnel = state.funnel.as_deref()?;
     let at = fact.time.max(Clock::System.now());
     let (_, course) = funnel.course(&setup.editions, at);

@@ -1,6 +1,6 @@
 //! `baton why-stage`: where a person stands in the funnel, how it came there, and what stands in the way of more.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use baton_core::{
     id::Kind,
@@ -20,6 +20,8 @@ use baton_core::{
 };
 use baton_store::Store;
 use serde_json::json;
+
+use crate::engine::editions;
 
 use super::{
     Place, Workspace,
@@ -43,25 +45,26 @@ pub struct Args {
 const MOVES: usize = 8;
 
 /// A person's funnel at an instant, and what is told of it.
-pub struct Seen<'s> {
-    pub setup: &'s Setup,
+pub struct Seen {
+    pub setup: Arc<Setup>,
     pub state: State,
     pub at: Millis,
     pub store: Store,
 }
 
-impl<'s> Seen<'s> {
+impl Seen {
     /// The person that a key means, now or as it was.
-    pub async fn of(
-        workspace: &'s Workspace,
-        key: &str,
-        at: Option<Millis>,
-    ) -> anyhow::Result<Seen<'s>> {
-        let rules = &workspace.active.rules;
-        let Some(setup) = &rules.funnel else {
+    pub async fn of(workspace: &Workspace, key: &str, at: Option<Millis>) -> anyhow::Result<Self> {
+        if workspace.active.rules.funnel.is_none() {
+            anyhow::bail!(NO_FUNNEL);
+        }
+        let store = workspace.existing_store().await?;
+        // What happened was judged by the rules that were active then.
+        let rules = editions::with_history(workspace.active.rules.clone(), &store).await?;
+        let rules = &rules;
+        let Some(setup) = rules.funnel.clone() else {
             anyhow::bail!(NO_FUNNEL);
         };
-        let store = workspace.existing_store().await?;
         let mut state = find(&store, rules, Kind::Person, key).await?;
         let now = match at {
             Some(at) => {
@@ -121,7 +124,7 @@ impl Move {
 }
 
 /// All moves that were known at the instant, in the order in which they fell due.
-async fn moves(seen: &Seen<'_>) -> anyhow::Result<Vec<Move>> {
+async fn moves(seen: &Seen) -> anyhow::Result<Vec<Move>> {
     let deeds = seen.store.deeds_of(seen.state.id).await?;
     let deeds = deeds.into_iter().filter(|(deed, body)| {
         // Of somebody who was erased the messages are empty.
@@ -149,7 +152,7 @@ async fn moves(seen: &Seen<'_>) -> anyhow::Result<Vec<Move>> {
 }
 
 fn as_json(
-    seen: &Seen<'_>,
+    seen: &Seen,
     whereabouts: &Whereabouts,
     moves: &[Move],
     objections: &[Objection],
@@ -186,7 +189,7 @@ fn as_json(
 }
 
 fn print(
-    seen: &Seen<'_>,
+    seen: &Seen,
     whereabouts: &Whereabouts,
     moves: &[Move],
     objections: &[Objection],

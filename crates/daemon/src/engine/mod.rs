@@ -5,6 +5,7 @@ mod ahead;
 mod decode;
 mod docket;
 mod drive;
+pub mod editions;
 mod erase;
 mod flood;
 pub mod headers;
@@ -162,6 +163,7 @@ impl Engine {
         };
         let stored = engine.stored_positions().await?;
         engine.work.lock().await.places = Places::new(stored);
+        engine.look_back().await?;
         Ok(engine)
     }
 
@@ -182,7 +184,16 @@ impl Engine {
         let changed = self.note_activation(&active).await?;
         work.flood = None;
         self.active.store(Arc::new(active));
+        self.look_back().await?;
         Ok(changed)
+    }
+
+    /// Lets the rules know those that were active before them.
+    async fn look_back(&self) -> Result<(), EngineError> {
+        let mut active = Active::clone(&self.active());
+        active.rules = editions::with_history(active.rules, &self.store).await?;
+        self.active.store(Arc::new(active));
+        Ok(())
     }
 
     /// Notes the rules that this engine was started with.
@@ -190,7 +201,9 @@ impl Engine {
     /// # Errors
     /// When the store cannot be written.
     pub async fn note_start(&self) -> Result<bool, EngineError> {
-        self.note_activation(&self.active()).await
+        let changed = self.note_activation(&self.active()).await?;
+        self.look_back().await?;
+        Ok(changed)
     }
 
     async fn note_activation(&self, active: &Active) -> Result<bool, EngineError> {
