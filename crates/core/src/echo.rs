@@ -319,8 +319,8 @@ impl<'a> Echoes<'a> {
         }
         event.time >= intent.sent.minus(margin).floor(quantum)
             && intent
-                .answered
-                .is_none_or(|end| event.time <= end.arrival.plus(margin + after))
+                .closed(self.rules)
+                .is_none_or(|end| event.time <= end.plus(margin + after))
     }
 
     /// Where a write without a stamp was first noticed: while it was under way, the record of a named person, who had

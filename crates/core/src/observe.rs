@@ -12,8 +12,8 @@ use crate::{
     order::{Rho, Role, skew, track},
     rules::Rules,
     state::{
-        CommandKind, Delivery, Event, Guarded, History, IntentEnd, LinkStatus, Obs, PendingCreate,
-        ReadReason, Restated, SealedAs, State,
+        CommandKind, Delivery, Event, Guarded, History, Intent, IntentEnd, LinkStatus, Obs,
+        PendingCreate, ReadReason, Restated, SealedAs, State,
     },
     time::Millis,
 };
@@ -77,10 +77,15 @@ fn verdicts_in(state: &State, delivery: Option<&Delivery>, change: &mut Change, 
     {
         let margin = rules.timing.quantum + skew(rules, &change.record);
         let read_back = change.class == Class::ReadBack;
-        let open = |intent: &&crate::state::Intent| {
-            let end = intent
-                .answered
-                .map(|p| p.arrival.max(intent.stamp.unwrap_or(p.arrival)));
+        let later_done = |intent: &Intent| {
+            let done = |i: &Intent| i.end == IntentEnd::Done && i.sent > intent.sent;
+            delivery.intents.iter().any(done)
+        };
+        let open = |intent: &&Intent| {
+            // One that was given up may still be answered, until one that was sent after it has been.
+            let waits = intent.end == IntentEnd::Unknown && !later_done(intent);
+            let end = intent.closed(rules).filter(|_| !waits);
+            let end = end.map(|end| end.max(intent.stamp.unwrap_or(end)));
             intent.end != IntentEnd::Refused
                 && (read_back
                     || !change.time.is_timed()

@@ -6,6 +6,7 @@ use crate::{
     id::Position,
     name::Name,
     order::{Place, Rho, Role, Seat, assign_roles},
+    rules::Rules,
     state::{History, Intent, IntentEnd, State},
     time::Millis,
 };
@@ -171,4 +172,16 @@ fn told_apart(
                 .iter()
                 .any(|(name, written)| of(name, at).is_some_and(|c| c.value == written.value))
     })
+}
+
+impl Intent {
+    /// When it was acknowledged or given up: none while it is under way. One of which the target itself does not know what
+    /// became is given up no sooner than another without an answer.
+    pub(crate) fn closed(&self, rules: &Rules) -> Option<Millis> {
+        let answered = self.answered?.arrival;
+        Some(match self.end {
+            IntentEnd::Unknown => answered.max(self.sent.plus(rules.timing.give_up)),
+            _ => answered,
+        })
+    }
 }

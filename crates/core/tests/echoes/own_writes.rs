@@ -1,6 +1,6 @@
 //! What events show of Baton's own writes.
 
-use baton_core::{change::Class, state::CommandKind};
+use baton_core::{change::Class, state::CommandKind, wire::ResultOutcome};
 
 use crate::bench::{Bench, CRM, MAP, Says, delta, reading, whole};
 
@@ -345,4 +345,31 @@ fn a_record_from_before_a_write_does_not_show_that_the_write_changed_nothing() {
     bench.hears(142_500, whole(MAP, 139_000, &cut));
     bench.hears(143_000, reading(MAP, 140_000, &cut));
     assert_eq!(bench.claims(MAP, "title"), ["Brook"]);
+}
+
+/// Found by the simulation (seed 1962): the write was carried out when it had been given up, and its event came before its
+/// answer.
+#[test]
+fn a_write_that_was_given_up_and_is_answered_late_explains_what_came_before_the_answer() {
+    let mut bench = Bench::new();
+    bench.rules.timing.give_up = 60_000;
+    let write = bench.sends(MAP, "title", "Boss", 1_000);
+    bench.wakes(62_000);
+    bench.hears(153_000, whole(MAP, 150_000, &[("title", "Boss")]));
+    bench.answers(153_500, &write, None);
+    assert_eq!(bench.claims(MAP, "title"), NOBODY);
+}
+
+/// Found by the simulation (seed 68): its own event was lost, and what somebody else changed soon after showed its value.
+#[test]
+fn a_write_of_which_the_target_does_not_know_what_became_may_have_been_made_until_it_is_given_up() {
+    let mut bench = Bench::new();
+    let write = bench.sends(MAP, "title", "Boss", 1_000);
+    bench.answers_as(3_000, &write, ResultOutcome::Unknown, None);
+    bench.hears(
+        9_500,
+        whole(MAP, 9_000, &[("title", "Boss"), ("nick", "Ann")]),
+    );
+    assert_eq!(bench.claims(MAP, "title"), NOBODY);
+    assert_eq!(bench.claims(MAP, "nick"), ["Ann"]);
 }
