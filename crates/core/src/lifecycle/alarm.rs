@@ -82,21 +82,23 @@ impl Fold<'_> {
         let view = self.w.view();
         if let Some(stall) = rule.stall.as_ref().filter(|s| s.scope.holds(&view)) {
             let touched = self.w.touched;
+            let from = touched.max(self.editions.began());
             if self.w.stalled != Some(touched) {
-                let due = self.unprotected(touched.plus(stall.after).max(self.w.now));
+                let due = self.unprotected(from.plus(stall.after).max(self.w.now));
                 alarms.push((due, Alarm::Stall));
             }
             if let Some((share, _)) = stall.reengage
                 && self.w.nudged != Some(touched)
             {
-                let due = touched.plus(stall.after.saturating_mul(share.into()) / 100);
+                let due = from.plus(stall.after.saturating_mul(share.into()) / 100);
                 alarms.push((due, Alarm::Reengage));
             }
         }
         if let Some(age) = rule.age.as_ref().filter(|a| a.scope.holds(&view))
             && self.w.aged != Some(self.w.since)
         {
-            let due = self.unprotected(self.w.since.plus(age.after).max(self.w.now));
+            let from = self.w.since.max(self.editions.began());
+            let due = self.unprotected(from.plus(age.after).max(self.w.now));
             alarms.push((due, Alarm::Age));
         }
         alarms

@@ -114,7 +114,9 @@ impl<'e> Fold<'e> {
     }
 
     fn start(&mut self, name: Name, rule: &ClockRule) {
-        if self.w.clocks.contains_key(&name) || !rule.scope.holds(&self.w.view()) {
+        let runs = self.w.clocks.contains_key(&name);
+        let is_early = self.w.now < self.editions.began();
+        if runs || is_early || !rule.scope.holds(&self.w.view()) {
             return;
         }
         let chosen = rule

@@ -381,6 +381,7 @@ impl<'e> Fold<'e> {
         let view = self.w.view();
         triggered
             && afresh
+            && self.w.now >= self.editions.began()
             && !view.suppressed
             && ready.fit.holds(&view)
             && ready.consent.holds(&view)

@@ -215,7 +215,8 @@ impl Funnel {
             sealed,
             facts: BTreeMap::new(),
             done: BTreeMap::new(),
-            settled: Millis::UNTIMED,
+            // What was done before the funnel came into being others did.
+            settled: editions.began().minus(1),
             parts: BTreeMap::new(),
         }
     }

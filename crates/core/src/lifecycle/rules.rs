@@ -309,6 +309,9 @@ pub enum Consequence {
 pub struct Editions {
     /// Facts of one quantum happen at one instant; one for the whole installation.
     pub quantum: i64,
+    /// What was before this instant is known, and nothing more: nobody crosses the line then, nothing is owed, and no
+    /// time runs.
+    began: Millis,
     /// By the instant from which they count.
     versions: Vec<(Millis, Arc<FunnelRules>)>,
 }
@@ -319,8 +322,21 @@ impl Editions {
     pub fn new(quantum: i64, first: Arc<FunnelRules>) -> Self {
         Self {
             quantum,
+            began: Millis::UNTIMED,
             versions: vec![(Millis::UNTIMED, first)],
         }
+    }
+
+    /// The funnel came into being then: people were known before, and nobody looked after them by these rules.
+    #[must_use]
+    pub fn since(mut self, began: Millis) -> Self {
+        self.began = began.floor(self.quantum);
+        self
+    }
+
+    #[must_use]
+    pub const fn began(&self) -> Millis {
+        self.began
     }
 
     /// From `at` on these rules count.

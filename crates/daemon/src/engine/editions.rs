@@ -34,7 +34,8 @@ fn told(mut rules: Rules, activations: &[Activation]) -> Rules {
         let Some(found) = found else { continue };
         match &mut editions {
             Some(editions) => editions.activate(activation.at, found),
-            None => editions = Some(Editions::new(quantum, found)),
+            // Whoever was known before is not sales' overnight, and nothing is owed to them for what is long past.
+            None => editions = Some(Editions::new(quantum, found).since(activation.at)),
         }
     }
     if let Some(editions) = editions {

@@ -5,6 +5,7 @@ use baton_core::{
         course::{Closed, Course, Trigger, Why},
         fact::{Actor, Standing, Suppression, What},
         fold::{Whereabouts, fold},
+        funnel::Funnel,
         rules::{Baseline, Beyond, CoolDown},
     },
     time::{DAY, HOUR, Millis},
@@ -48,6 +49,41 @@ fn a_known_person_below_the_line_is_nurtured_and_one_without_consent_waits() {
     story.score(1, 10);
     story.field(2, "consent", Value::text("opted_in"));
     assert_eq!(walk(&patient(), &story, 10), [(2, "nurture")]);
+}
+
+#[test]
+fn what_was_before_the_funnel_began_brings_nobody_to_sales_and_owes_nothing() {
+    let mut story = Story::default();
+    story.score(0, 200).score(150, 201);
+    let editions = patient().editions().since(hours(100));
+    let mut funnel = Funnel::new(person(), &editions);
+    for fact in &story.facts {
+        funnel.take(person(), fact.clone(), &editions);
+    }
+    assert_eq!(
+        funnel.settle(&editions, hours(120)),
+        [],
+        "what is long past is not told"
+    );
+    let (_, course) = funnel.course(&editions, hours(160));
+    assert_eq!(path(&course), [(0, "nurture"), (150, "mql")]);
+    let started: Vec<Millis> = course.clocks.iter().map(|clock| clock.started).collect();
+    assert!(started.iter().all(|at| *at >= hours(100)), "{started:?}");
+    assert!(!funnel.settle(&editions, hours(160)).is_empty());
+}
+
+#[test]
+fn somebody_whom_sales_had_before_stalls_from_the_beginning_on() {
+    let mut story = Story::default();
+    story.score(0, 10).claim(1, "sql");
+    let days = patient().stall_days;
+    let editions = patient().editions().since(hours(24 * 100));
+    let entry = Whereabouts::new(person(), &editions);
+    let end = 24 * (100 + days) + 1;
+    let (now, course) = fold(&entry, &story.facts, &editions, hours(end - 2));
+    assert_eq!(now.stage.as_str(), "sql", "{course:?}");
+    let (now, _) = fold(&entry, &story.facts, &editions, hours(end));
+    assert_eq!(now.stage.as_str(), "recycled");
 }
 
 #[test]
