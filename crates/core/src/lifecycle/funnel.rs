@@ -116,6 +116,15 @@ impl Thing {
         )
     }
 
+    /// The episode that is a part of what it is done under.
+    const fn episode(&self) -> Option<u32> {
+        match self {
+            Self::Recycle(_, seat) => Some(seat.episode),
+            Self::Handoff { episode } => Some(*episode),
+            _ => None,
+        }
+    }
+
     /// What it is done under. Of a recycle this is all of L9's key but the attempt.
     fn id(&self, person: EntityId) -> Digest {
         let text = match self {
@@ -423,10 +432,13 @@ impl Funnel {
         let (sealed, _) = fold(&self.sealed, old.values(), editions, until);
         self.sealed = sealed;
         self.settled = self.settled.max(until);
-        // What was undone can come again while its episode or its clock goes on; then its attempts must be known.
+        // What was undone can come again while its episode or its clock goes on, and while its episode's number is yet to
+        // be given: then its attempts must be known.
         let goes_on = self.sealed.episode.is_some() || !self.sealed.clocks.is_empty();
+        let closed = self.sealed.closed;
+        let comes_again = |what: &Thing| goes_on || what.episode().is_some_and(|n| n > closed);
         self.done
-            .retain(|_, done| done.due > until || goes_on && !done.stands);
+            .retain(|_, done| done.due > until || !done.stands && comes_again(&done.what));
     }
 }
 

@@ -7,7 +7,7 @@ use baton_core::{
     id::Digest,
     lifecycle::{
         course::{Closed, Seat},
-        fact::{Actor, Fact},
+        fact::{Actor, Fact, What},
         funnel::{Because, Body, Deed, Done, Funnel, Taken, Thing},
         rules::Editions,
     },
@@ -273,6 +273,37 @@ proptest! {
         let (funnel, _) = replay(&log, &editions);
         prop_assert_eq!(funnel.course(&editions, at), run.funnel.course(&editions, at));
     }
+}
+
+/// The handoff of an episode that never was had the same id when the episode came after all.
+#[test]
+fn a_handoff_that_was_undone_before_the_horizon_has_another_id_when_it_comes_again() {
+    let editions = House::default().editions();
+    let mut story = Story::default();
+    // Ready at noon; and then it comes out that suppression had come before.
+    story.score(10, 60).score(1_000, 70);
+    let ready = story.facts[0].clone();
+    let suppressed = |nth, hour, on| {
+        let whose = baton_core::lifecycle::fact::Suppression::Person;
+        crate::world::fact(nth, hours(hour), What::Suppressed { whose, on })
+    };
+    let mut funnel = Funnel::new(person(), &editions);
+    let handoffs = |deeds: Vec<Deed>| -> Vec<Digest> {
+        let handed = deeds.into_iter();
+        handed
+            .filter(|deed| matches!(deed.body, Body::HandedOver(_)))
+            .map(|deed| deed.id)
+            .collect()
+    };
+    funnel.take(person(), ready, &editions);
+    let first = handoffs(funnel.settle(&editions, hours(11)));
+    funnel.take(person(), suppressed(90, 9, true), &editions);
+    funnel.settle(&editions, hours(12));
+    funnel.seal(hours(500), &editions);
+    funnel.take(person(), suppressed(91, 1_000, false), &editions);
+    let again = handoffs(funnel.settle(&editions, hours(1_001)));
+    assert_eq!((first.len(), again.len()), (1, 1));
+    assert_ne!(first, again);
 }
 
 /// Ready on Tuesday at noon; recycled for want of an answer on Wednesday at hour 34.

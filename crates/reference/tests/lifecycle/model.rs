@@ -236,6 +236,29 @@ fn agree(facts: &[Fact], editions: &Editions) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// The machine of ticks let it go on an hour late.
+#[test]
+fn a_clock_that_is_paused_when_its_target_is_used_up_is_due_when_it_goes_on() {
+    let at = |text: &str| Millis::parse(text).unwrap();
+    let bought = What::Field {
+        field: n("bought"),
+        value: Value::Time(at("2026-11-01T13:00:00Z")),
+    };
+    let facts = [
+        fact(0, at("2026-11-03T12:00:00Z"), bought),
+        fact(1, at("2026-10-29T16:00:00Z"), What::Delivered),
+    ];
+    let house = House {
+        target_hours: 12,
+        ..House::default()
+    };
+    agree(&facts, &house.editions()).unwrap();
+    let entry = Whereabouts::new(person(), &house.editions());
+    let (_, course) = fold(&entry, &facts, &house.editions(), hours(DAYS * 24));
+    let breached = course.clocks.iter().find_map(|clock| clock.breached);
+    assert_eq!(breached, Some(at("2026-11-03T13:00:00Z")));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 

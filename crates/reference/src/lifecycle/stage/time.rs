@@ -10,6 +10,14 @@ use super::{Clock, Line, Machine};
 impl<'e> Machine<'e> {
     /// What time has done by now, after all facts of the instant.
     pub(super) fn time_passes(&mut self) {
+        // A condition that ends by time alone lets its clock go on, and one whose target is used up is due at once. One
+        // that begins by time alone comes after what is due at that instant.
+        let paused: Vec<Name> = self.clocks.keys().copied().collect();
+        for name in paused {
+            let goes_on = !self.is_paused(name);
+            let clock = self.clocks.get_mut(&name).expect("it runs");
+            clock.stands &= !goes_on;
+        }
         loop {
             while self.one_alarm() {
                 self.judge();
@@ -171,14 +179,15 @@ impl<'e> Machine<'e> {
         self.say(Line::Ended(name, how.into()));
     }
 
+    fn is_paused(&self, name: Name) -> bool {
+        let pause = self.clocks[&name].rule.pause.as_ref();
+        pause.is_some_and(|condition| self.holds(condition))
+    }
+
     pub(super) fn pauses(&mut self) {
         let names: Vec<Name> = self.clocks.keys().copied().collect();
         for name in names {
-            let stands = self.clocks[&name]
-                .rule
-                .pause
-                .as_ref()
-                .is_some_and(|c| self.holds(c));
+            let stands = self.is_paused(name);
             self.clocks.get_mut(&name).expect("it runs").stands = stands;
         }
     }
