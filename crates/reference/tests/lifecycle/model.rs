@@ -239,7 +239,7 @@ fn agree(facts: &[Fact], editions: &Editions) -> Result<(), TestCaseError> {
 /// The machine of ticks let it go on an hour late.
 #[test]
 fn a_clock_that_is_paused_when_its_target_is_used_up_is_due_when_it_goes_on() {
-    let at = |text: &str| Millis::parse(text).unwrap();
+    let at = |text: &str| Millis::parse(text).expect("an instant");
     let bought = What::Field {
         field: n("bought"),
         value: Value::Time(at("2026-11-01T13:00:00Z")),
@@ -252,7 +252,7 @@ fn a_clock_that_is_paused_when_its_target_is_used_up_is_due_when_it_goes_on() {
         target_hours: 12,
         ..House::default()
     };
-    agree(&facts, &house.editions()).unwrap();
+    agree(&facts, &house.editions()).expect("both say the same");
     let entry = Whereabouts::new(person(), &house.editions());
     let (_, course) = fold(&entry, &facts, &house.editions(), hours(DAYS * 24));
     let breached = course.clocks.iter().find_map(|clock| clock.breached);
