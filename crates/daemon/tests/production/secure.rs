@@ -163,6 +163,8 @@ async fn a_guarded_broker_is_used_with_tls_password_and_rights_and_doctor_names_
     let named = ["--topic", "secure.", "--group", "secure"];
     let rights = ["--operation", "All", "--resource-pattern-type", "prefixed"];
     broker.allow(&[&rights[..], &named[..]].concat());
+    // The systems' topics have the names that Baton gives them.
+    broker.allow(&[&rights[..], &["--topic", "baton."]].concat());
     let worker = there.ground.start("one", admin);
     let change = there.ground.folder.path().join("change.jsonl");
     let body = r#"{"object":"contact","id":"c1","fields":{"email":"ann@example.com"}}"#;

@@ -64,7 +64,8 @@ impl Worker {
     pub fn becomes_ready(&mut self) {
         until("the worker is ready", || {
             let ended = self.process.try_wait().unwrap();
-            assert!(ended.is_none(), "the worker ended: {ended:?}");
+            let said = || std::fs::read_to_string(&self.words).unwrap_or_default();
+            assert!(ended.is_none(), "the worker ended: {ended:?}: {}", said());
             self.is_ready()
         });
     }
