@@ -13,6 +13,7 @@ pub mod change;
 pub mod claim;
 pub mod consent;
 pub mod creates;
+pub mod dependents;
 pub mod echo;
 pub mod effects;
 pub mod explain;

@@ -2,9 +2,10 @@
 
 use crate::{
     book::{OutBody, OutKey, OutMessage, OutTopic},
+    dependents::{all_subjects, dependents},
     effects::Effects,
     id::Digest,
-    judge::{Subject, all_subjects, dependents, judge, subject_of},
+    judge::{Subject, judge, subject_of},
     name::Name,
     rules::Rules,
     state::{LinkStatus, State},

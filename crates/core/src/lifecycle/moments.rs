@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     claim::Claims,
     consent::own_turns,
-    judge::{Subject, field_verdict, group_verdict, reads, steward_said, subject_of},
+    dependents::{evaluate_with, reads},
+    judge::{Subject, field_verdict, group_verdict, steward_said, subject_of},
     name::Name,
     rules::{Rules, Strategy},
-    state::{Golden, State},
+    state::State,
     time::Millis,
     value::Value,
 };
@@ -39,11 +40,8 @@ pub(super) fn instants(state: &State, field: Name, rules: &Rules) -> BTreeSet<Mi
             }
         }
         Some(Strategy::Follow { group }) => {
-            if let Some(group) = entity.groups.get(group) {
-                let claims = Claims::of_group(state, group, rules);
-                let turns = claims.records.iter().flat_map(|of| &of.turns);
-                found.extend(turns.map(|turn| turn.floored));
-            }
+            let leads = entity.groups.get(group).and_then(|g| g.fields.first());
+            found.extend(leads.into_iter().flat_map(|f| instants(state, *f, rules)));
         }
         _ => {}
     }
@@ -152,19 +150,12 @@ impl<'s> Unsaid<'s> {
                 };
                 if let Strategy::Derived(expr) = &rule.strategy {
                     // It reads golden values, and those of this moment stand nowhere.
-                    let mut with_read = State::new(state.id);
-                    let golden = std::sync::Arc::make_mut(&mut with_read.golden);
-                    for read in reads(expr) {
-                        let value = self.golden(read);
-                        golden.insert(
-                            read,
-                            Golden {
-                                value,
-                                ..Golden::default()
-                            },
-                        );
-                    }
-                    return crate::judge::evaluate(expr, &with_read);
+                    let read: BTreeMap<Name, Value> = reads(expr)
+                        .into_iter()
+                        .map(|field| (field, self.golden(field)))
+                        .collect();
+                    let golden = |field| read.get(&field).cloned().unwrap_or_default();
+                    return evaluate_with(expr, &golden);
                 }
                 field_verdict(state, field, rule, rules, self.at).value(0)
             }
