@@ -195,7 +195,7 @@ impl Across<'_> {
                     .system
                     .objects
                     .get(object)
-                    .is_some_and(|m| m.create == CreatePolicy::Always);
+                    .is_some_and(|m| m.create != CreatePolicy::Never);
                 if !creates {
                     continue;
                 }

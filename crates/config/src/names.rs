@@ -35,6 +35,8 @@ pub(crate) struct World {
     pub entities: BTreeMap<Kind, Entity>,
     pub systems: Vec<String>,
     pub stages: Vec<String>,
+    /// There is a funnel.
+    pub funnel: bool,
 }
 
 impl World {
@@ -45,6 +47,7 @@ impl World {
         };
         let funnel = root.table("lifecycle").filter(|t| t.has("stages"));
         if let Some(funnel) = funnel {
+            world.funnel = true;
             world.stages = ranked(funnel);
             if let Some(entry) = root.entry("stages") {
                 problems.report(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use baton_core::{
     change::{Cause, Format},
-    id::Object,
+    id::{Kind, Object},
     name::Name,
     rules::{Condition, CreatePolicy, DeletePolicy, FieldType, System},
 };
@@ -181,6 +181,18 @@ fn lower(
             Some("sales_ready") => CreatePolicy::SalesReady,
             _ => CreatePolicy::Never,
         };
+        let walks = world.funnel && object.kind() == Kind::Person;
+        if mapping.create == CreatePolicy::SalesReady
+            && !walks
+            && let Some((_, span)) = said.text("create")
+        {
+            let message = if world.funnel {
+                format!("`{object}` is no person: none would ever be created")
+            } else {
+                format!("there is no funnel: no `{object}` would ever be created")
+            };
+            problems.report(Code::SalesReadyNever, span, message);
+        }
         mapping.filter = said
             .get("filter")
             .map(Node::items)

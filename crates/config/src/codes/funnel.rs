@@ -222,6 +222,13 @@ macro_rules! funnel {
                 wrong: "[lifecycle.systems.map]\ntrack = \"track\"\n\n[person.fields.track]\n",
                 right: "[lifecycle.systems.map]\ntrack = \"city\"\n",
             }
+            SalesReadyNever "sales-ready-never" Error {
+                title: "Records that are made for whoever is sales-ready, where nobody can be",
+                why: "Only people walk through the funnel, and only where there is one: no record would ever be created, and nobody told.",
+                fix: "Write `always` or `never`; or configure the funnel (`[lifecycle]`).",
+                wrong: "[systems.crm.objects.account]\ncreate = \"sales_ready\"\n\n[lifecycle.recipients]\nsdr_lead = \"the lead of sales development\"\n",
+                right: "[systems.crm.objects.account]\ncreate = \"never\"\n\n[lifecycle.recipients]\nsdr_lead = \"the lead of sales development\"\n",
+            }
         }
     };
 }
