@@ -35,7 +35,6 @@ use crate::{
     clock::Clock,
     daemon::{self, Stop},
     engine::Engine,
-    funnel::Report,
     telemetry::Metrics,
 };
 use account::Account;
@@ -124,10 +123,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let weeks = Weeks::new(seed);
     account.weeks()?;
     world.play_weeks(&weeks).await?;
-    summary.funnel = funnel(&world, &weeks).await?;
-    for (law, count) in world.engine.metrics.violations() {
-        summary.laws.insert(law, count);
-    }
+    summary.funnel = weeks::judge(&weeks, &world.engine).await?;
+    summary.laws = laws(&world);
     account.end(&summary)?;
     world.engine.store.close().await;
     log.close().await?;
@@ -196,8 +193,6 @@ async fn sum_up(world: &World, day: &Day, seed: u64, data: &Path) -> anyhow::Res
     std::fs::write(&exposed, world.engine.metrics.expose())
         .with_context(|| format!("cannot write {}", exposed.display()))?;
     let worked_example = example(world, day, &by_record, as_of);
-    let mut laws = world.engine.metrics.violations();
-    *laws.entry("L15".to_owned()).or_default() += unaccounted(world);
     let counts = &world.counts;
     let mut commands: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
     for ((system, kind), count) in &counts.commands {
@@ -256,7 +251,7 @@ async fn sum_up(world: &World, day: &Day, seed: u64, data: &Path) -> anyhow::Res
         doubled_tasks,
         converged: differences.is_empty() && worked_example.survived,
         differences,
-        laws,
+        laws: BTreeMap::new(),
         worked_example,
         funnel: Funnel::default(),
         fingerprint: world::fingerprint(world),
@@ -265,77 +260,11 @@ async fn sum_up(world: &World, day: &Day, seed: u64, data: &Path) -> anyhow::Res
     })
 }
 
-/// The funnel's figures of these months, and where they are not what the parts that people played must come to.
-async fn funnel(world: &World, weeks: &Weeks) -> anyhow::Result<Funnel> {
-    let active = world.engine.active();
-    let Some(setup) = active.rules.funnel.as_deref() else {
-        return Ok(Funnel::default());
-    };
-    let store = &world.engine.store;
-    let since = weeks.steps.first().map_or(weeks.end, |step| step.at);
-    let report = Report::read(store, setup, since, world.engine.clock.now()).await?;
-    let mut funnel = Funnel {
-        stages: report
-            .stages
-            .iter()
-            .map(|figures| (figures.stage.to_string(), figures.people))
-            .collect(),
-        recycled: report.recycled,
-        recycle_keys: report.recycle_keys,
-        revoked: report.revoked,
-        breaches: report.breaches,
-        differences: Vec::new(),
-    };
-    let mut stands: BTreeMap<&str, u64> = BTreeMap::new();
-    for state in states(store).await? {
-        let Some(own) = state
-            .funnel
-            .as_ref()
-            .filter(|_| state.merged_into.is_none())
-        else {
-            continue;
-        };
-        *stands.entry(own.present().stage.as_str()).or_default() += 1;
-    }
-    let mut expect = |what: &str, is: u64, should: u64| {
-        if is != should {
-            funnel
-                .differences
-                .push(format!("{what}: {is}, and should be {should}"));
-        }
-    };
-    let (mut recycled, mut revoked, mut breaches) = (0, 0, 0);
-    let mut by_stage: BTreeMap<&str, u64> = BTreeMap::new();
-    for (part, many) in &weeks.parts {
-        let (stage, back, undone, broken) = part.end();
-        *by_stage.entry(stage).or_default() += many;
-        recycled += back * many;
-        revoked += undone * many;
-        breaches += broken * many;
-    }
-    // Everybody else is where the day has left them: marketing's, and never sales'.
-    let others = |stage: &str| matches!(stage, "new" | "nurture");
-    for (stage, people) in &stands {
-        let played = by_stage.get(stage).copied().unwrap_or(0);
-        let told = funnel.stages.get(*stage).copied().unwrap_or(0);
-        expect(&format!("told to be in {stage}"), told, *people);
-        if !others(stage) {
-            expect(&format!("people in {stage}"), *people, played);
-        }
-    }
-    for (stage, played) in by_stage.iter().filter(|(stage, _)| !others(stage)) {
-        expect(
-            &format!("people in {stage}"),
-            stands.get(stage).copied().unwrap_or(0),
-            *played,
-        );
-    }
-    let (is_recycled, is_keys) = (report.recycled, report.recycle_keys);
-    expect("recycled", is_recycled, recycled);
-    expect("distinct keys of recycles", is_keys, recycled);
-    expect("revoked", report.revoked, revoked);
-    expect("broken promises", report.breaches, breaches);
-    Ok(funnel)
+/// How often each law was broken, in all that was played.
+fn laws(world: &World) -> BTreeMap<String, u64> {
+    let mut laws = world.engine.metrics.violations();
+    *laws.entry("L15".to_owned()).or_default() += unaccounted(world);
+    laws
 }
 
 /// Answers that the targets gave and the engine did not take in: every answer is one, or a dead letter (L15).

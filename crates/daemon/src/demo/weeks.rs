@@ -9,6 +9,9 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
+use super::{states, summary::Funnel};
+use crate::{engine::Engine, funnel::Report};
+
 /// 2026-10-19T14:00:00Z, a Monday, ten in the morning in New York; the clocks go back twelve days later, and on the
 /// fourth Thursday of November nobody works.
 const MONDAY: Millis = Millis(1_792_418_400_000);
@@ -228,5 +231,75 @@ pub fn hand(side: Side) -> Actor {
     Actor::human(match side {
         Side::Crm => "Sam Sales",
         Side::Map => "Mia Marketing",
+    })
+}
+
+/// The funnel's figures of these months, and where they are not what the parts that people played must come to.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn judge(weeks: &Weeks, engine: &Engine) -> anyhow::Result<Funnel> {
+    let active = engine.active();
+    let Some(setup) = active.rules.funnel.as_deref() else {
+        return Ok(Funnel::default());
+    };
+    let since = weeks.steps.first().map_or(weeks.end, |step| step.at);
+    let report = Report::read(&engine.store, setup, since, engine.clock.now()).await?;
+    let mut stands: BTreeMap<String, u64> = BTreeMap::new();
+    for state in states(&engine.store).await? {
+        let own = state.funnel.filter(|_| state.merged_into.is_none());
+        if let Some(funnel) = own {
+            *stands
+                .entry(funnel.present().stage.to_string())
+                .or_default() += 1;
+        }
+    }
+    let (mut recycled, mut revoked, mut breaches) = (0, 0, 0);
+    let mut played: BTreeMap<&str, u64> = BTreeMap::new();
+    for (part, many) in &weeks.parts {
+        let (stage, back, undone, broken) = part.end();
+        *played.entry(stage).or_default() += many;
+        recycled += back * many;
+        revoked += undone * many;
+        breaches += broken * many;
+    }
+    let mut differences = Vec::new();
+    let mut expect = |what: String, is: u64, should: u64| {
+        if is != should {
+            differences.push(format!("{what}: {is}, and should be {should}"));
+        }
+    };
+    let stages: BTreeMap<String, u64> = report
+        .stages
+        .iter()
+        .map(|figures| (figures.stage.to_string(), figures.people))
+        .collect();
+    let everybody = stands.values().sum();
+    expect(
+        "people told of".to_owned(),
+        stages.values().sum(),
+        everybody,
+    );
+    for (stage, told) in &stages {
+        let people = stands.get(stage).copied().unwrap_or(0);
+        expect(format!("people told to be in {stage}"), *told, people);
+        // Everybody who plays no part is where the day has left them: marketing's, and never sales'.
+        if !matches!(stage.as_str(), "new" | "nurture") {
+            let should = played.get(stage.as_str()).copied().unwrap_or(0);
+            expect(format!("people in {stage}"), people, should);
+        }
+    }
+    let keys = report.recycle_keys;
+    expect("recycled".to_owned(), report.recycled, recycled);
+    expect("distinct keys of recycles".to_owned(), keys, recycled);
+    expect("revoked".to_owned(), report.revoked, revoked);
+    expect("broken promises".to_owned(), report.breaches, breaches);
+    Ok(Funnel {
+        stages,
+        recycled: report.recycled,
+        recycle_keys: keys,
+        revoked: report.revoked,
+        breaches: report.breaches,
+        differences,
     })
 }
