@@ -33,13 +33,13 @@ pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Tra
     let before = laws::Before::of(state, rules);
     let doubled = tasks::doubled(state);
     let held = holdings::moves_records(state, input).then(|| holdings::tally(state));
-    let outcome = match input {
+    let mut outcome = match input {
         Input::Change(change) => change_in(state, change, rules, at, &mut touched, &mut effects),
         Input::Answer(answer) => {
             answer::answer_in(state, answer, rules, at, &mut touched, &mut effects)
         }
         Input::Wake => {
-            wake_up(state, at, &mut touched, rules);
+            wake(state, at, &mut touched, rules);
             Outcome::Applied
         }
         Input::SharedConsent(turns) => {
@@ -65,7 +65,7 @@ pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Tra
             reread::want_reading(state, record);
             Outcome::Applied
         }
-        Input::Heard(_) => Outcome::Noop,
+        Input::Heard { .. } => Outcome::Noop,
     };
     if let Some(before) = held {
         effects.holdings.clear();
@@ -77,19 +77,13 @@ pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Tra
         plan::give_up(state, rules, at, &mut touched);
     }
     let mut moved = rejudge(state, &touched, rules, at, &mut effects);
-    let mut outcome = outcome;
     if recorded {
-        let walked = walk(state, input, &touched, rules, at);
+        let walked = walk(state, input, &touched, rules, at, &mut effects);
         outcome = walked.outcome.unwrap_or(outcome);
+        recorded = !walked.is_repeat;
         // Golden follows what the funnel says.
         moved |= rejudge(state, &walked.touched, rules, at, &mut effects);
         touched.extend(walked.touched);
-        if let Some(setup) = rules.funnel.as_deref() {
-            for deed in &walked.deeds {
-                effects.deed(state, deed, setup);
-            }
-        }
-        recorded &= !(walked.idle && walked.outcome == Some(Outcome::Duplicate));
     }
     tasks::ask_stewards(state, &touched, rules, at, &mut effects);
     tasks::tell_doubled(&doubled, state, at, &mut effects);
@@ -124,7 +118,7 @@ pub(crate) fn touch_all(state: &mut State, rules: &Rules, touched: &mut BTreeSet
     }
 }
 
-fn wake_up(state: &mut State, at: Millis, touched: &mut BTreeSet<Name>, rules: &Rules) {
+fn wake(state: &mut State, at: Millis, touched: &mut BTreeSet<Name>, rules: &Rules) {
     state.settling.retain(|_, until| *until > at);
     let entity = rules.entity(state.id.kind);
     let due: Vec<Name> = state

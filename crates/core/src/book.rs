@@ -309,6 +309,8 @@ pub enum Item {
     Heard {
         entity: EntityId,
         fact: Box<crate::lifecycle::fact::Fact>,
+        /// The steward who says it.
+        by: Option<CompactString>,
     },
     /// The message of the timer's due time is the entity's `wake`.
     Steward {

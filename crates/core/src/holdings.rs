@@ -96,6 +96,6 @@ pub(crate) fn moves_records(state: &State, input: &Input) -> bool {
         | Input::SharedConsent(_)
         | Input::ClearVerdict { .. }
         | Input::Reread { .. }
-        | Input::Heard(_) => false,
+        | Input::Heard { .. } => false,
     }
 }

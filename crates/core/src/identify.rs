@@ -82,9 +82,9 @@ pub fn settle(book: &mut Book, item: Item, rules: &Rules, at: Millis) -> Settled
             }
             take(book, entity, Input::Answer(answer), rules, at)
         }
-        Item::Heard { entity, fact } => {
+        Item::Heard { entity, fact, by } => {
             let entity = survivor(book, entity);
-            take(book, entity, Input::Heard(fact), rules, at)
+            take(book, entity, Input::Heard { fact, by }, rules, at)
         }
         Item::Wake(entity) => settle_wake(book, survivor(book, entity), rules, at),
         Item::Steward { entity, act } => {

@@ -37,8 +37,11 @@ pub enum Input {
     Reread {
         record: RecordKey,
     },
-    /// A fact of the person's funnel that none of its records tells: of its account, of a deal, or by a steward.
-    Heard(Box<Fact>),
+    /// A fact of the person's funnel that none of its records tells: of a deal, or by a steward, who is named.
+    Heard {
+        fact: Box<Fact>,
+        by: Option<CompactString>,
+    },
 }
 
 /// The answer to a command, canonical.

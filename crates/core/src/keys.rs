@@ -171,7 +171,7 @@ pub(crate) fn touches_identity(input: &Input, state: &State, rules: &Rules) -> b
         | Input::SharedConsent(_)
         | Input::ClearVerdict { .. }
         | Input::Reread { .. }
-        | Input::Heard(_) => false,
+        | Input::Heard { .. } => false,
     }
 }
 

@@ -129,7 +129,7 @@ fn may_loosen(input: &Input, rule: &ConsentRule, was: Option<ConsentState>) -> b
         // A bounce is of one address: Baton's own write of another one to its record answers it when it has landed,
         // or when it is given up as perhaps landed.
         Input::Answer(_) | Input::Wake => was == Some(ConsentState::Bounced),
-        Input::ClearVerdict { .. } | Input::Reread { .. } | Input::Heard(_) => false,
+        Input::ClearVerdict { .. } | Input::Reread { .. } | Input::Heard { .. } => false,
     }
 }
 

@@ -135,28 +135,16 @@ pub(crate) fn stage(
         );
         return;
     };
+    // A funnel hears it as a system's claim, and says itself where the person is.
+    if rules.funnel.is_some() {
+        return;
+    }
     state.stages.insert(StageFact {
         time: change.time,
         position: change.position,
         stage,
     });
-    let by_stage =
-        |rule: &crate::rules::Strategy| matches!(rule, crate::rules::Strategy::ByStage { .. });
-    let entity = rules.entity(state.id.kind);
-    touched.extend(
-        entity
-            .fields
-            .iter()
-            .filter(|(_, r)| by_stage(&r.strategy))
-            .map(|(name, _)| *name),
-    );
-    touched.extend(
-        entity
-            .groups
-            .values()
-            .filter(|g| by_stage(&g.strategy))
-            .flat_map(|g| g.fields.iter().copied()),
-    );
+    touched.extend(rules.entity(state.id.kind).by_stage());
 }
 
 /// A tuple with a mapped but never observed member queues a read of its record.

@@ -413,6 +413,8 @@ pub fn backoff_ms(attempts: u32) -> i64 {
 /// The next instant at which this entity has something to do by time alone.
 #[must_use]
 pub fn next_wake(state: &State, rules: &Rules) -> Option<Millis> {
+    // Without a funnel nobody is woken by what there was of one: nothing would ever set that right.
+    let funnel = state.funnel.as_ref().filter(|_| rules.funnel.is_some());
     if state.merged_into.is_some() {
         return None;
     }
@@ -445,11 +447,6 @@ pub fn next_wake(state: &State, rules: &Rules) -> Option<Millis> {
         .chain(guarded)
         .chain(state.settling.values().copied())
         .chain(state.due.values().copied())
-        .chain(
-            state
-                .funnel
-                .as_ref()
-                .and_then(|funnel| funnel.present().next),
-        )
+        .chain(funnel.and_then(|funnel| funnel.present().next))
         .min()
 }

@@ -56,7 +56,7 @@ pub(crate) const fn of_input(input: &Input) -> &'static str {
         Input::Steward(_) => "steward",
         Input::Absorb(_) => "absorb",
         Input::Reread { .. } => "reread",
-        Input::Heard(_) => "heard",
+        Input::Heard { .. } => "heard",
     }
 }
 

@@ -74,7 +74,8 @@ pub(crate) fn tell_people(book: &mut Book, deal: EntityId, rules: &Rules, at: Mi
         };
         let heard = held.state.funnel.as_ref();
         if !heard.is_some_and(|funnel| funnel.has_heard(&fact)) {
-            take(book, person, Input::Heard(Box::new(fact)), rules, at);
+            let (fact, by) = (Box::new(fact), None);
+            take(book, person, Input::Heard { fact, by }, rules, at);
         }
     }
 }

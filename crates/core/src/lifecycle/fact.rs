@@ -68,6 +68,11 @@ pub enum What {
     Counted {
         closed: u32,
     },
+    /// A system says in a message of its own in which stage the person is. (Stored by its place: it stays the last.)
+    Said {
+        system: Name,
+        stage: Name,
+    },
 }
 
 /// Something that somebody did.
@@ -208,7 +213,7 @@ impl Fact {
                 What::Suppressed { .. } => 0,
                 What::Field { .. } => 1,
                 What::Act(_) => 2,
-                What::Claim { .. } => 3,
+                What::Claim { .. } | What::Said { .. } => 3,
                 What::Deal { .. } => 4,
                 What::Qualified { .. } => 5,
                 What::Returned { .. } => 6,

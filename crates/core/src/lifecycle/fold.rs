@@ -262,6 +262,7 @@ impl<'e> Fold<'e> {
                 stage,
                 reason,
             } => self.claim(*system, *stage, *reason),
+            What::Said { system, stage } => self.claim(*system, *stage, None),
             What::Qualified {
                 ready,
                 willing,

@@ -189,6 +189,8 @@ pub enum Body {
     Ended(Outcome),
     Undone {
         what: Thing,
+        /// The deed that did it.
+        undoes: Digest,
         /// When it had been carried out.
         made: Millis,
         because: Because,
@@ -320,7 +322,7 @@ impl Funnel {
             }
             let attempt = self.done.get(&key).map_or(0, |done| done.undone);
             deeds.push(Deed {
-                id: Digest::of(&[&key.0, &attempt.to_be_bytes()]),
+                id: deed_id(key, attempt),
                 due,
                 at,
                 body: want.into_body(attempt),
@@ -351,12 +353,14 @@ impl Funnel {
                 Thing::Breach { clock } if is_met(course, clock) => Because::MetReportedLate,
                 _ => Because::Withdrawn,
             };
+            let undoes = deed_id(*key, done.undone);
             deeds.push(Deed {
                 id: Digest::of(&[&key.0, &done.undone.to_be_bytes(), b"undone"]),
                 due: done.due,
                 at,
                 body: Body::Undone {
                     what: done.what.clone(),
+                    undoes,
                     made: done.at,
                     because,
                 },
@@ -452,6 +456,11 @@ impl Present {
             next,
         }
     }
+}
+
+/// What is done under a key for the first time, or again after it was undone so often.
+fn deed_id(key: Digest, attempt: u32) -> Digest {
+    Digest::of(&[&key.0, &attempt.to_be_bytes()])
 }
 
 /// What should have been done, with all that is told of it.

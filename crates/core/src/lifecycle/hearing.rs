@@ -69,7 +69,7 @@ impl Hearing<'_> {
                     .collect();
                 self.again(&moved, None);
             }
-            Input::Heard(fact) => match self.funnel.correct(fact) {
+            Input::Heard { fact, .. } => match self.funnel.correct(fact) {
                 Some(corrected) => {
                     self.heard.news |= corrected;
                     self.heard.outcome = Some(if corrected {
@@ -113,14 +113,22 @@ impl Hearing<'_> {
     fn change(&mut self, change: &Change, touched: &BTreeSet<Name>) {
         let position = change.position;
         let of = self.whose(&change.record);
-        if let Class::Act(act) = &change.class {
+        let as_a_whole = match &change.class {
+            Class::Act(act) => Some(What::Act(act.as_ref().clone())),
+            Class::Stage { stage } => Name::known(stage).map(|stage| What::Said {
+                system: change.record.system,
+                stage,
+            }),
+            _ => None,
+        };
+        if let Some(what) = as_a_whole {
             let fact = Fact {
                 event: change.event,
                 time: change.time,
                 seq: change.seq,
                 position,
                 effective: None,
-                what: What::Act(act.as_ref().clone()),
+                what,
             };
             return self.whole(of, fact);
         }
@@ -187,7 +195,7 @@ impl Hearing<'_> {
     /// All values of these fields since what is sealed, one moment after the other.
     fn values(&mut self, fields: &BTreeSet<Name>, now: Option<Millis>) {
         let (state, rules) = (self.state, self.rules);
-        let from = self.funnel.sealed_until().max(state.sealed_before);
+        let from = self.from();
         let first = first_seen(state, rules).filter(|_| !self.funnel.is_known_before(from));
         let mut moments: BTreeMap<Millis, BTreeSet<Name>> = BTreeMap::new();
         for field in fields {
@@ -284,8 +292,7 @@ impl Hearing<'_> {
                 facts.push(fact_of(b"claim", turn, what));
             }
         }
-        let from = self.funnel.sealed_until().max(state.sealed_before);
-        self.replace(Source::Claims(system), from, facts);
+        self.replace(Source::Claims(system), self.from(), facts);
     }
 
     /// What sales found out: each turn in which it says whether the buyer is ready, or willing.
@@ -300,7 +307,7 @@ impl Hearing<'_> {
             .reason
             .map(|field| Claims::of_field(state, field, rules));
         // One event may say both.
-        let mut found: BTreeMap<EventId, (Fact, RecordKey)> = BTreeMap::new();
+        let mut found: BTreeMap<EventId, Fact> = BTreeMap::new();
         for (claims, is_ready) in [(&ready, true), (&willing, false)] {
             let field = if is_ready {
                 fields.ready
@@ -323,18 +330,15 @@ impl Hearing<'_> {
                         reason,
                     };
                     let fresh = fact_of(b"found", turn, what);
-                    let (fact, _) = found
-                        .entry(fresh.event)
-                        .or_insert_with(|| (fresh, of.record.clone()));
+                    let fact = found.entry(fresh.event).or_insert(fresh);
                     if let What::Qualified { ready, willing, .. } = &mut fact.what {
                         *(if is_ready { ready } else { willing }) = Some(*said);
                     }
                 }
             }
         }
-        let from = self.funnel.sealed_until().max(state.sealed_before);
-        let facts = found.into_values().map(|(fact, _)| fact).collect();
-        self.replace(Source::Findings, from, facts);
+        let facts = found.into_values().collect();
+        self.replace(Source::Findings, self.from(), facts);
     }
 
     /// The system that is told why somebody is ready has it.
@@ -439,6 +443,11 @@ impl Hearing<'_> {
             effective: None,
             what,
         }
+    }
+
+    /// Before this nothing is made anew: it is in the summaries.
+    fn from(&self) -> Millis {
+        self.funnel.sealed_until().max(self.state.sealed_before)
     }
 
     /// Whose fact it is: of whoever brought the record.

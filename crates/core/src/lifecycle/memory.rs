@@ -37,6 +37,7 @@ impl What {
             | Self::Deal { .. }
             | Self::Returned { .. }
             | Self::Delivered
+            | Self::Said { .. }
             | Self::Counted { .. } => None,
         }
     }

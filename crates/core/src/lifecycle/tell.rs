@@ -6,7 +6,7 @@ use super::{
     alarm::Alarm,
     course::{Attribution, Clock, Closed, Closing, Engagement, Guards, Handoff, Step, Trigger},
     fact::{Fact, Suppression, What},
-    funnel::{Because, Body, Deed, Done, Funnel, Thing},
+    funnel::{Because, Body, Deed, Funnel, Thing},
     rules::{Consequence, Mode},
     setup::Setup,
 };
@@ -18,8 +18,8 @@ use crate::{
 };
 
 impl LifecycleMessage {
-    /// What is told of a deed. The person's funnel, settled with it, says which fact brought it about and under whose
-    /// name it is counted; without it that is left out.
+    /// What is told of a deed. The person's funnel, settled with it, says which fact brought it about; without it that is
+    /// left out.
     #[must_use]
     pub fn of(person: EntityId, deed: &Deed, funnel: Option<&Funnel>, setup: &Setup) -> Self {
         let version = match &deed.body {
@@ -98,20 +98,18 @@ impl Teller<'_> {
             },
             Body::Undone {
                 what,
+                undoes,
                 made,
                 because,
-            } => {
-                let known = self.done(b"undone");
-                Lifecycle::Undone {
-                    what: undoing(what),
-                    undoes: known.map(|(key, attempt, _)| deed_id(key, attempt, b"")),
-                    made: *made,
-                    because: match because {
-                        Because::Withdrawn => wire::Because::Withdrawn,
-                        Because::MetReportedLate => wire::Because::MetReportedLate,
-                    },
-                }
-            }
+            } => Lifecycle::Undone {
+                what: undoing(what),
+                undoes: Some(*undoes),
+                made: *made,
+                because: match because {
+                    Because::Withdrawn => wire::Because::Withdrawn,
+                    Because::MetReportedLate => wire::Because::MetReportedLate,
+                },
+            },
         }
     }
 
@@ -148,14 +146,13 @@ impl Teller<'_> {
     }
 
     fn recycle(&self, closing: &Closing, attempt: u32) -> Lifecycle {
-        let original = self.done(b"").map(|(.., done)| done.person);
         Lifecycle::Recycle(wire::Recycle {
             how: ending(closing.kind),
             episode: closing.seat.episode,
             from: closing.seat.from,
             reason: closing.seat.reason,
             attempt,
-            original: original.unwrap_or(self.person),
+            original: self.person,
             track: closing.track,
             track_name: closing
                 .track
@@ -189,27 +186,6 @@ impl Teller<'_> {
             Trigger::Alarm(alarm) => time(alarm),
             Trigger::Rules => wire::Trigger::Rules,
         }
-    }
-
-    /// Under what this deed is remembered: the key, and how often it had been undone then. `suffix` tells an undoing
-    /// from what it undoes.
-    fn done(&self, suffix: &[u8]) -> Option<(Digest, u32, &Done)> {
-        let before = u32::from(!suffix.is_empty());
-        self.funnel?.done().iter().find_map(|(key, done)| {
-            let attempt = done.undone.checked_sub(before)?;
-            let found = deed_id(*key, attempt, suffix) == self.deed.id;
-            found.then_some((*key, attempt, done))
-        })
-    }
-}
-
-/// As [`Funnel::settle`] makes it.
-fn deed_id(key: Digest, attempt: u32, suffix: &[u8]) -> Digest {
-    let attempt = attempt.to_be_bytes();
-    if suffix.is_empty() {
-        Digest::of(&[&key.0, &attempt])
-    } else {
-        Digest::of(&[&key.0, &attempt, suffix])
     }
 }
 
@@ -284,7 +260,9 @@ fn told_of(fact: &Fact) -> wire::Trigger {
             Some(act.kind),
             Some(Name::new(act.actor.as_str())),
         ),
-        What::Claim { system, stage, .. } => ("stage", Some(*stage), Some(*system)),
+        What::Claim { system, stage, .. } | What::Said { system, stage } => {
+            ("stage", Some(*stage), Some(*system))
+        }
         What::Qualified { .. } => ("review", None, None),
         What::Deal { .. } => ("deal", None, None),
         What::Returned { .. } => ("returned", None, None),

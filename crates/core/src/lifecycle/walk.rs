@@ -1,21 +1,22 @@
 //! The funnel's part of every input of a person: hear, fold, carry out, tell.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     course::Course,
-    funnel::{Deed, Funnel},
-    hearing::Hearing,
+    funnel::Funnel,
+    hearing::{Heard, Hearing},
     setup::Setup,
     words::Words,
 };
 use crate::{
     absorb::with_absorbed,
     change::Outcome,
+    effects::Effects,
     id::{EntityId, Kind, Position},
     input::{Input, StewardAct},
     name::Name,
-    rules::{Rules, Strategy},
+    rules::Rules,
     state::{StageFact, State},
     time::Millis,
 };
@@ -32,10 +33,8 @@ const ROUNDS: usize = 16;
 pub struct Walked {
     /// What became of an input that is nothing but a fact of the funnel.
     pub outcome: Option<Outcome>,
-    /// Nothing moved.
-    pub idle: bool,
-    /// To be done now, each once.
-    pub deeds: Vec<Deed>,
+    /// It was such a fact, which was known, and nothing fell due: there is nothing to record.
+    pub is_repeat: bool,
     /// Fields that must be judged again: what they are told has changed, or the stage that their rules go by.
     pub touched: BTreeSet<Name>,
 }
@@ -48,11 +47,9 @@ pub(crate) fn walk(
     touched: &BTreeSet<Name>,
     rules: &Rules,
     at: Millis,
+    effects: &mut Effects,
 ) -> Walked {
-    let mut walked = Walked {
-        idle: true,
-        ..Walked::default()
-    };
+    let mut walked = Walked::default();
     let Some(setup) = rules.funnel.as_deref() else {
         return walked;
     };
@@ -76,10 +73,10 @@ pub(crate) fn walk(
     if !(heard.news || is_due || is_moved) || funnel.is_silent() {
         // Whoever nothing was ever heard of has no funnel.
         state.funnel = (!funnel.is_silent()).then_some(funnel);
+        walked.is_repeat = heard.outcome == Some(Outcome::Duplicate);
         return walked;
     }
-    walked.idle = false;
-    let by_stage = by_stage(state, rules);
+    let by_stage = rules.entity(state.id.kind).by_stage();
     let listens: BTreeSet<Name> = setup.listens().filter(|f| by_stage.contains(f)).collect();
     let (mut now, mut course) = funnel.course(&setup.editions, at);
     for _ in 0..ROUNDS {
@@ -99,11 +96,17 @@ pub(crate) fn walk(
         }
         (now, course) = funnel.course(&setup.editions, at);
     }
-    walked.deeds = funnel.carry_out(&now, &course, at);
+    let deeds = funnel.carry_out(&now, &course, at);
     let told = &funnel.present().words;
     walked.touched.extend(changed(&before.words, told));
-    seal_when_long(&mut funnel, setup, rules, at);
     state.funnel = Some(funnel);
+    // Before anything is sealed: they tell of the facts that brought them about.
+    for deed in &deeds {
+        effects.deed(state, deed, setup);
+    }
+    if let Some(funnel) = state.funnel.as_deref_mut() {
+        seal_when_long(funnel, setup, rules, at);
+    }
     walked
 }
 
@@ -114,14 +117,14 @@ fn listen(
     rules: &Rules,
     at: Millis,
     hear: impl FnOnce(&mut Hearing<'_>),
-) -> super::hearing::Heard {
+) -> Heard {
     let mut hearing = Hearing {
         state,
         funnel,
         setup,
         rules,
         at,
-        heard: super::hearing::Heard::default(),
+        heard: Heard::default(),
     };
     hear(&mut hearing);
     hearing.heard
@@ -173,29 +176,17 @@ fn note_stages(state: &mut State, course: &Course, funnel: &Funnel) -> Option<Mi
     let sealed = funnel.sealed_until();
     let known = state.stages.iter().filter(|fact| fact.time <= sealed);
     let mut stages: BTreeSet<StageFact> = known.cloned().collect();
-    stages.extend(course.steps.iter().map(|step| StageFact {
-        time: step.at,
+    // Of several moves at one instant the last one counts for whatever comes later.
+    let moves: BTreeMap<Millis, Name> = course.steps.iter().map(|s| (s.at, s.to)).collect();
+    stages.extend(moves.into_iter().map(|(time, stage)| StageFact {
+        time,
         position: Position::default(),
-        stage: step.to,
+        stage,
     }));
     let moved = state.stages.symmetric_difference(&stages);
     let since = moved.map(|fact| fact.time).min();
     state.stages = stages;
     since
-}
-
-/// Fields whose rules go by the stage.
-fn by_stage(state: &State, rules: &Rules) -> BTreeSet<Name> {
-    let goes = |strategy: &Strategy| matches!(strategy, Strategy::ByStage { .. });
-    let entity = rules.entity(state.id.kind);
-    let own = entity
-        .fields
-        .iter()
-        .filter(|(_, rule)| goes(&rule.strategy));
-    let groups = entity.groups.values().filter(|group| goes(&group.strategy));
-    own.map(|(name, _)| *name)
-        .chain(groups.flat_map(|group| group.fields.iter().copied()))
-        .collect()
 }
 
 fn changed(before: &Words, now: &Words) -> Vec<Name> {

@@ -17,6 +17,7 @@ use super::{
     key::field,
     output,
 };
+use crate::clock::Clock;
 use crate::funnel::{ClockFigures, Report, StageFigures};
 
 #[derive(clap::Args, Clone, Debug)]
@@ -36,6 +37,11 @@ pub struct Args {
 pub const NO_FUNNEL: &str =
     "no funnel is configured; config/lifecycle.toml describes one (docs/stewards/funnel.md)";
 
+/// The present of the funnel. The log's clock may be ahead of this machine's: of a day that was played, for one.
+pub async fn now(store: &baton_store::Store) -> anyhow::Result<Millis> {
+    Ok(store.last_standing().await?.max(Clock::System.now()))
+}
+
 pub async fn run(place: &Place, args: &Args) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::open(place)?;
     let Some(setup) = &workspace.active.rules.funnel else {
@@ -44,11 +50,7 @@ pub async fn run(place: &Place, args: &Args) -> anyhow::Result<ExitCode> {
     let store = workspace.existing_store().await?;
     let at = match args.at {
         Some(at) => at,
-        // The log's clock may be ahead of this machine's: of a day that was played, for one.
-        None => store
-            .last_standing()
-            .await?
-            .max(crate::clock::Clock::System.now()),
+        None => now(&store).await?,
     };
     let since = args.since.unwrap_or(at.minus(30 * DAY));
     if since > at {

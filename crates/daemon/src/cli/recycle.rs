@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use baton_core::{
     id::{Digest, Kind, Position},
     lifecycle::{
-        course::Why,
+        course::Trigger,
         fact::{Fact, Suppression, What},
         setup::Setup,
     },
@@ -16,12 +16,12 @@ use baton_core::{
 
 use super::{
     Place, Workspace,
+    funnel::{NO_FUNNEL, now},
     key::{self, KEY_HELP},
     lock::Who,
     output, status,
+    why_stage::why,
 };
-use crate::clock::Clock;
-
 #[derive(clap::Args, Clone, Debug)]
 pub struct RecycleArgs {
     #[arg(help = KEY_HELP)]
@@ -87,11 +87,7 @@ pub async fn suppress(place: &Place, args: &SuppressArgs) -> anyhow::Result<Exit
 
 fn setup(workspace: &Workspace) -> anyhow::Result<&Setup> {
     let found = workspace.active.rules.funnel.as_deref();
-    found.ok_or_else(|| {
-        anyhow::anyhow!(
-            "there is no funnel: no file of the configuration has a [lifecycle] section; `baton describe` tells more"
-        )
-    })
+    found.ok_or_else(|| anyhow::anyhow!(NO_FUNNEL))
 }
 
 fn known_reason(setup: &Setup, text: &str) -> anyhow::Result<Name> {
@@ -118,7 +114,7 @@ async fn say(
     let store = workspace.existing_store().await?;
     let before = key::find(&store, rules, Kind::Person, key).await?;
     let engine = workspace.engine(store).await?;
-    let now = Clock::System.now();
+    let now = now(&engine.store).await?;
     let returns = matches!(what, What::Returned { .. });
     let fact = Fact {
         event: Digest::of(&[
@@ -134,7 +130,7 @@ async fn say(
         effective: None,
         what,
     };
-    engine.say(before.id, &fact).await?;
+    engine.say(before.id, &fact, &who.by).await?;
     let after = engine.store.entity(before.id).await?.unwrap_or(before);
     let stage = after.funnel.as_ref().map(|f| f.present().stage);
     let stage = stage.map_or("nowhere yet", Name::as_str);
@@ -159,25 +155,10 @@ async fn say(
 fn refused(rules: &Rules, state: &State, fact: &Fact) -> Option<String> {
     let setup = rules.funnel.as_deref()?;
     let funnel = state.funnel.as_deref()?;
-    let at = fact.time.max(Clock::System.now());
-    let (_, course) = funnel.course(&setup.editions, at);
-    let by_this =
-        |trigger: &_| *trigger == baton_core::lifecycle::course::Trigger::Fact(fact.event);
+    let (_, course) = funnel.course(&setup.editions, fact.time);
+    let by_this = |trigger: &_| *trigger == Trigger::Fact(fact.event);
     let found = course.objections.iter().find(|o| by_this(&o.trigger))?;
-    Some(match &found.why {
-        Why::NotWorked { stage } => {
-            format!(
-                "only people whom sales works on can be given back, and `{stage}` is not sales'"
-            )
-        }
-        Why::Protected { until } => {
-            format!("an open deal closes soon; until {until} nobody is given back")
-        }
-        Why::IllegalMove { from, to } => {
-            format!("nobody goes from `{from}` to `{to}`: `{from}` does not name it in `back_to`")
-        }
-        other => format!("{other:?}"),
-    })
+    Some(why(&found.why))
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use super::{
     Place, Workspace,
     english::{self, instant, span, words},
     explain::{as_of, parse_time},
-    funnel::NO_FUNNEL,
+    funnel::{NO_FUNNEL, now},
     key::{KEY_HELP, find},
     output,
 };
@@ -71,11 +71,7 @@ impl Seen {
                 state = as_of(&store, rules, state.id, at).await?;
                 at
             }
-            // The log's clock may be ahead of this machine's: of a day that was played, for one.
-            None => store
-                .last_standing()
-                .await?
-                .max(crate::clock::Clock::System.now()),
+            None => now(&store).await?,
         };
         Ok(Self {
             setup,
@@ -376,7 +372,7 @@ fn by_itself(alarm: &Alarm, whereabouts: &Whereabouts, rules: &FunnelRules) -> S
     }
 }
 
-fn why(why: &Why) -> String {
+pub fn why(why: &Why) -> String {
     match why {
         Why::IllegalMove { from, to } => format!(
             "{} was claimed, and nobody goes from {} to there",

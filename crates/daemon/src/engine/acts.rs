@@ -26,14 +26,20 @@ impl Engine {
         .await
     }
 
-    /// Says something of a person that none of its records tells.
+    /// A steward says something of a person that none of its records tells.
     ///
     /// # Errors
     /// As [`Engine::process`].
-    pub async fn say(&self, entity: EntityId, fact: &Fact) -> Result<Settled, EngineError> {
+    pub async fn say(
+        &self,
+        entity: EntityId,
+        fact: &Fact,
+        by: &str,
+    ) -> Result<Settled, EngineError> {
         self.one(|| Item::Heard {
             entity,
             fact: Box::new(fact.clone()),
+            by: Some(by.into()),
         })
         .await
     }

@@ -187,7 +187,7 @@ fn redact(entry: &mut LedgerEntry, rules: &Rules, at: Millis) {
         | Input::ClearVerdict { .. }
         | Input::Steward(_)
         | Input::Reread { .. } => {}
-        Input::Heard(fact) => fact.what.redact(),
+        Input::Heard { fact, .. } => fact.what.redact(),
     }
 }
 

@@ -245,6 +245,7 @@ impl<'e> Machine<'e> {
                 stage,
                 reason,
             } => self.hear_claim(*system, *stage, *reason),
+            What::Said { system, stage } => self.hear_claim(*system, *stage, None),
             What::Qualified {
                 ready,
                 willing,

@@ -4,11 +4,10 @@
 use std::{fs, path::PathBuf};
 
 use baton_core::{
-    book::Item,
-    id::{Digest, Kind, Object, Position, RecordKey},
+    id::{Kind, Object, RecordKey},
     lifecycle::{
         course::{Clock, End},
-        fact::{Actor, Fact, What},
+        fact::Actor,
         funnel::{Done, Thing},
     },
     name::Name,
@@ -43,7 +42,6 @@ fn instant(text: &str) -> Option<Millis> {
 /// One person, and the deal it is in.
 struct Scene {
     world: World,
-    acts: u32,
 }
 
 impl Scene {
@@ -70,7 +68,10 @@ impl Scene {
                 );
                 self.said(line, &deal, &rest, Kind::Deal);
             }
-            "sales" if rest.starts_with("returns ") => self.returned(&rest["returns ".len()..]),
+            "sales" if rest.starts_with("returns ") => {
+                let entity = self.world.who(&lead());
+                self.world.returns(entity, rest["returns ".len()..].trim());
+            }
             "sales" | "buyer" => {
                 let (kind, then) = match rest.split_once(" at ") {
                     Some((kind, then)) => (kind, instant(then)),
@@ -130,25 +131,6 @@ impl Scene {
             self.world.converts(&record, "003");
         }
         "003".to_owned()
-    }
-
-    fn returned(&mut self, reason: &str) {
-        self.acts += 1;
-        let fact = Fact {
-            event: Digest::of(&[b"returned", &self.acts.to_be_bytes()]),
-            time: self.world.now,
-            seq: 0,
-            position: Position::new(self.world.now, 2, 0, u64::from(self.acts)),
-            effective: None,
-            what: What::Returned {
-                reason: Some(Name::new(reason.trim())),
-            },
-        };
-        let entity = self.world.who(&lead());
-        self.world.take(Item::Heard {
-            entity,
-            fact: Box::new(fact),
-        });
     }
 
     fn done(&self) -> Vec<Done> {
@@ -281,7 +263,6 @@ fn how(clock: &Clock) -> &'static str {
 fn play(file: &str, text: &str) -> usize {
     let mut scene = Scene {
         world: World::new(),
-        acts: 0,
     };
     let mut held = 0;
     for (nth, text) in text.lines().enumerate() {

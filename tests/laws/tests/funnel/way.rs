@@ -1,8 +1,18 @@
 //! The way through the funnel, and what the systems hear of it.
 
-use baton_core::time::{DAY, HOUR};
+use baton_core::{
+    apply::apply,
+    book::{Item, OutBody},
+    change::{Class, Outcome},
+    id::{Object, RecordKey},
+    input::Input,
+    lifecycle::fact::Actor,
+    rules::Rules,
+    time::{DAY, HOUR},
+    wire::{Lifecycle, Trigger},
+};
 
-use crate::world::{known, lead, points, text};
+use crate::world::{SHIPPED, World, known, lead, points, text};
 
 #[test]
 fn whoever_has_no_points_is_nurtured_and_whoever_has_enough_crosses_the_line() {
@@ -50,4 +60,84 @@ fn whoever_stalls_goes_back_to_nurture_once_and_both_systems_are_told() {
         told("map", "nurture_track"),
         Some(&"Nurture: wake up".into())
     );
+}
+
+#[test]
+fn a_stage_that_a_system_tells_in_a_message_of_its_own_is_its_claim() {
+    let mut world = known(120);
+    let crm = RecordKey::new("crm", Object::Contact, "003");
+    world.says(&crm, &[("email", text("ada@example.com"))]);
+    assert_eq!(world.who(&crm), world.who(&lead()), "one person");
+    world.pass(HOUR);
+    let tells = |world: &mut World, stage: &str| {
+        let class = Class::Stage {
+            stage: stage.into(),
+        };
+        let change = world.change(&crm, class, world.now, &[]);
+        world.take(Item::Change(change))
+    };
+    assert_eq!(tells(&mut world, "sdr_review"), Outcome::Applied);
+    assert_eq!(world.stage(&lead()), "sdr_review");
+    // It is for the CRM to say, but nobody gets to `won` by a word.
+    tells(&mut world, "won");
+    assert_eq!(world.stage(&lead()), "sdr_review");
+    let stages: Vec<&str> = world
+        .state(&lead())
+        .stages()
+        .map(|fact| fact.stage.as_str())
+        .collect();
+    assert_eq!(
+        stages,
+        ["mql", "sdr_review"],
+        "other rules go by the funnel's stages"
+    );
+}
+
+#[test]
+fn nobody_is_woken_by_a_funnel_that_was_taken_away() {
+    let mut world = known(120);
+    world.pass(HOUR);
+    let mut state = world.state(&lead()).clone();
+    let due = state.funnel.as_ref().unwrap().present().next.unwrap();
+    let without = Rules {
+        funnel: None,
+        ..SHIPPED.clone()
+    };
+    apply(&mut state, &Input::Wake, &without, due);
+    assert_ne!(state.wake, Some(due), "or it would be woken for ever");
+    assert!(state.wake.is_none_or(|wake| wake > due));
+}
+
+/// Facts that are long past come in now; with one of them there are enough to be summed up.
+#[test]
+fn what_is_told_of_a_deed_names_what_brought_it_about_also_where_that_is_summed_up_at_once() {
+    for views in 50..66 {
+        let mut world = known(40);
+        let long_ago = world.now;
+        world.pass(100 * DAY);
+        for nth in 0..views {
+            let then = long_ago.plus(nth * HOUR);
+            world.does(&lead(), "page_view", Actor::Buyer, then);
+        }
+        let then = long_ago.plus(views * HOUR);
+        world.does(&lead(), "demo_request", Actor::Buyer, then);
+        let messages = world.book.out.messages.iter();
+        let crossed = messages.filter_map(|message| match &message.body {
+            OutBody::Lifecycle(told) => match &told.told {
+                Lifecycle::Transition { to, trigger, .. } if to.as_str() == "mql" => Some(trigger),
+                _ => None,
+            },
+            _ => None,
+        });
+        for trigger in crossed {
+            let Trigger::Fact { name, .. } = trigger else {
+                panic!("{trigger:?}");
+            };
+            assert_eq!(
+                name.map(|name| name.as_str()),
+                Some("demo_request"),
+                "{views}"
+            );
+        }
+    }
 }

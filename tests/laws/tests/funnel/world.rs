@@ -8,7 +8,7 @@ use baton_core::{
     change::{Cause, Change, Class, FieldChange, Origin, Outcome, Seen, Verdicts},
     id::{Digest, EntityId, Object, Position, RecordKey},
     input::Answer,
-    lifecycle::fact::{Act, Actor},
+    lifecycle::fact::{Act, Actor, Fact, What},
     name::Name,
     rules::Rules,
     state::State,
@@ -109,6 +109,23 @@ impl World {
         let to = vec![(Object::Contact, contact.into())];
         let change = self.change(lead, Class::Convert { to }, self.now, &[]);
         self.take(Item::Change(change))
+    }
+
+    /// Sales gives somebody back by hand.
+    pub fn returns(&mut self, entity: EntityId, reason: &str) -> Outcome {
+        self.changes += 1;
+        let fact = Fact {
+            event: Digest::of(&[b"returned", &self.changes.to_be_bytes()]),
+            time: self.now,
+            seq: 0,
+            position: Position::new(self.now, 2, 0, u64::from(self.changes)),
+            effective: None,
+            what: What::Returned {
+                reason: Some(Name::new(reason)),
+            },
+        };
+        let (fact, by) = (Box::new(fact), None);
+        self.take(Item::Heard { entity, fact, by })
     }
 
     pub fn take(&mut self, item: Item) -> Outcome {
