@@ -123,7 +123,7 @@ const PAGE: usize = 4_096;
 pub struct Deed {
     pub id: Digest,
     pub entity: EntityId,
-    /// The message's kind; of a return to nurture how it ended (`recycled`, `exhausted`, `long_nurture`).
+    /// The message's kind: `recycle` of a return to nurture, `exhausted` or `long_nurture` of what was done instead.
     pub what: String,
     pub due: Millis,
     pub at: Millis,
