@@ -155,20 +155,20 @@ pub struct Stands {
 
 /// The columns that reports ask for.
 #[derive(Default)]
-struct Columns {
+struct Columns<'t> {
     what: &'static str,
     from: Option<Name>,
     to: Option<Name>,
     since: Option<Millis>,
-    reason: Option<Name>,
+    reason: Option<&'t str>,
     clock: Option<Name>,
     original: Option<Digest>,
     episode: Option<u32>,
     attempt: Option<u32>,
 }
 
-impl Columns {
-    fn of(told: &Lifecycle) -> Self {
+impl<'t> Columns<'t> {
+    fn of(told: &'t Lifecycle) -> Self {
         let what = told.kind();
         match told {
             Lifecycle::Transition {
@@ -183,7 +183,7 @@ impl Columns {
                 from: Some(*from),
                 to: Some(*to),
                 since: *since,
-                reason: *reason,
+                reason: reason.map(Name::as_str),
                 episode: *episode,
                 ..Self::default()
             },
@@ -193,7 +193,7 @@ impl Columns {
                     other => other.as_str(),
                 },
                 from: Some(recycle.from),
-                reason: recycle.reason,
+                reason: recycle.reason.map(Name::as_str),
                 original: Some(recycle.original.digest),
                 episode: Some(recycle.episode),
                 attempt: Some(recycle.attempt),
@@ -219,14 +219,14 @@ impl Columns {
             },
             Lifecycle::Outcome { reason, .. } => Self {
                 what,
-                reason: *reason,
+                reason: reason.as_deref(),
                 ..Self::default()
             },
             Lifecycle::Undone { what: undone, .. } => Self {
                 what,
                 from: undone.from,
                 to: undone.to,
-                reason: undone.reason,
+                reason: undone.reason.map(Name::as_str),
                 episode: undone.episode,
                 ..Self::default()
             },
@@ -259,7 +259,7 @@ impl FunnelRows {
             text(columns.from),
             text(columns.to),
             columns.since.map(|since| since.0).into(),
-            text(columns.reason),
+            columns.reason.into(),
             text(columns.clock),
             columns.original.map(|id| id.0.to_vec()).into(),
             columns.episode.map(i64::from).into(),

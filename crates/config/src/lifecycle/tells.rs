@@ -6,7 +6,7 @@ use baton_core::{
     lifecycle::{
         rules::Landmarks,
         setup::{StageText, SystemWiring, Wiring},
-        words::Tells,
+        words::{EndingFields, Tells},
     },
     name::Name,
     value::Value,
@@ -72,5 +72,11 @@ pub(super) fn tells(
             .flat_map(|fields| [Some(fields.ready), Some(fields.willing), fields.reason])
             .flatten()
             .collect(),
+        deals: EndingFields {
+            outcome: all(|system| system.last_deal.outcome),
+            reason: all(|system| system.last_deal.reason),
+            amount: all(|system| system.last_deal.amount),
+            campaign: all(|system| system.last_deal.campaign),
+        },
     }
 }

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use baton_core::{
     id::Kind,
-    lifecycle::setup::{Deals, Qualification, SystemWiring, Wiring},
+    lifecycle::{
+        setup::{Deals, LastDeal, Qualification, SystemWiring, Wiring},
+        words::{LOST, WON},
+    },
     name::Name,
     rules::FieldType,
     value::Value,
@@ -22,6 +25,7 @@ use crate::{
 };
 
 const NUMBER: &[FieldType] = &[FieldType::Number, FieldType::Integer];
+const AMOUNT: &[FieldType] = &[FieldType::Number];
 const TRUTH: &[FieldType] = &[FieldType::Boolean];
 const DAY: &[FieldType] = &[FieldType::Date];
 const WORD: &[FieldType] = &[FieldType::Text, FieldType::Reference];
@@ -168,7 +172,19 @@ impl Reader<'_> {
         let handoff = field("handoff", Kind::Person, WORD);
         let content = field("content", Kind::Person, WORD);
         let campaign = field("campaign", Kind::Person, WORD);
+        let last_deal = LastDeal {
+            outcome: field("last_deal_outcome", Kind::Person, WORD),
+            reason: field("last_deal_reason", Kind::Person, WORD),
+            amount: field("last_deal_amount", Kind::Person, AMOUNT),
+            campaign: field("last_deal_campaign", Kind::Person, WORD),
+        };
         let suppresses = field("suppresses", Kind::Account, TRUTH);
+        if let (Some(field), Some((_, span))) = (last_deal.outcome, table.text("last_deal_outcome"))
+        {
+            for word in [WON, LOST] {
+                self.value(field, word, span, problems);
+            }
+        }
         self.beside(table, "stages", "stage", problems);
         self.beside(table, "tells", "stage", problems);
         self.beside(table, "recycled_to", "owner", problems);
@@ -205,6 +221,7 @@ impl Reader<'_> {
             recycled_to,
             handoff,
             content,
+            last_deal,
             campaign,
             suppresses,
         }

@@ -6,7 +6,7 @@ use compact_str::CompactString;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::{alarm::Alarm, rules::Mode};
+use super::{alarm::Alarm, fact::Ending, rules::Mode};
 use crate::{
     id::{Digest, EntityId, EventId},
     name::Name,
@@ -107,7 +107,8 @@ pub struct Outcome {
     pub at: Millis,
     pub deal: EntityId,
     pub won: bool,
-    pub reason: Option<Name>,
+    /// As it was told first.
+    pub ending: Ending,
     pub attribution: Attribution,
 }
 

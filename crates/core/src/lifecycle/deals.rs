@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use compact_str::CompactString;
+
 use super::{
-    fact::{Fact, Standing, What},
+    fact::{Ending, Fact, Standing, What},
     moments::{Unsaid, as_of, instants},
     setup::{Deals, Setup},
 };
@@ -91,6 +93,8 @@ fn facts(state: &State, deals: &Deals, setup: &Setup, rules: &Rules) -> Vec<(Rec
         Some(deals.closed),
         Some(deals.won),
         deals.reason,
+        deals.amount,
+        deals.campaign,
         Some(people),
     ];
     let moments: BTreeSet<Millis> = fields
@@ -139,16 +143,23 @@ fn facts(state: &State, deals: &Deals, setup: &Setup, rules: &Rules) -> Vec<(Rec
 
 fn standing(golden: &mut Unsaid<'_>, deals: &Deals, setup: &Setup) -> Standing {
     let text = |value: Value| match value {
-        Value::Text(text) => Some(text),
+        Value::Text(text) => Some(CompactString::new(text)),
         _ => None,
     };
     if golden.golden(deals.closed) == Value::Bool(true) {
-        let reason = deals.reason.and_then(|field| text(golden.golden(field)));
-        let reason = reason.and_then(|text| Name::known(&text));
+        let amount = deals.amount.map(|field| golden.golden(field));
+        let ending = Ending {
+            reason: deals.reason.and_then(|field| text(golden.golden(field))),
+            amount: match amount {
+                Some(Value::Number(amount)) => Some(amount),
+                _ => None,
+            },
+            campaign: deals.campaign.and_then(|field| text(golden.golden(field))),
+        };
         return if golden.golden(deals.won) == Value::Bool(true) {
-            Standing::Won { reason }
+            Standing::Won(ending)
         } else {
-            Standing::Lost { reason }
+            Standing::Lost(ending)
         };
     }
     let stage = text(golden.golden(deals.stage));

@@ -108,6 +108,7 @@ impl What {
         match self {
             Self::Field { value, .. } => *value = Value::Blank,
             Self::Act(act) => act.redact(),
+            Self::Deal { standing, .. } => standing.redact(),
             _ => {}
         }
     }
@@ -170,14 +171,51 @@ pub enum Standing {
         /// The end of the day on which it is to close.
         closing: Option<Millis>,
     },
-    Won {
-        reason: Option<Name>,
-    },
-    Lost {
-        reason: Option<Name>,
-    },
+    Won(Ending),
+    Lost(Ending),
     /// Deleted, or no longer this person's.
     Gone,
+}
+
+/// What is told of a deal that ended.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Ending {
+    /// Why, in the CRM's words.
+    pub reason: Option<CompactString>,
+    pub amount: Option<Decimal>,
+    /// The campaign that the deal came from.
+    pub campaign: Option<CompactString>,
+}
+
+impl Ending {
+    /// The reason, if it is one that the rules know.
+    #[must_use]
+    pub fn known_reason(&self) -> Option<Name> {
+        Name::known(self.reason.as_deref()?)
+    }
+}
+
+impl Standing {
+    /// Takes away what somebody wrote of it. A reason that rules know stays: where the person stands rests on it.
+    pub fn redact(&mut self) {
+        let (Self::Won(ending) | Self::Lost(ending)) = self else {
+            return;
+        };
+        *ending = Ending {
+            reason: ending.known_reason().map(|reason| reason.as_str().into()),
+            ..Ending::default()
+        };
+    }
+
+    /// Whether it was won, and what is told of it; none of a deal that has not ended.
+    #[must_use]
+    pub const fn ended(&self) -> Option<(bool, &Ending)> {
+        match self {
+            Self::Won(ending) => Some((true, ending)),
+            Self::Lost(ending) => Some((false, ending)),
+            Self::Open { .. } | Self::Gone => None,
+        }
+    }
 }
 
 /// Where a fact stands among a person's facts: instant; suppression and fields, acts, what sales and the CRM say,

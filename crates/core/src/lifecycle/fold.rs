@@ -91,6 +91,8 @@ pub struct Deal {
     pub standing: Standing,
     /// It was open when an episode ended, and says nothing until it moves.
     pub aside: bool,
+    /// When it was won or lost, if it is.
+    pub ended: Option<Millis>,
 }
 
 impl Whereabouts {

@@ -7,7 +7,7 @@ use super::{
     fact::Standing,
     fold::{Deal, Episode, Fold, Line},
     rules::{AfterLost, Beyond, CoolDown, Mode, Phase, Signal},
-    words::{fall_silent, package, say},
+    words::{EndingValues, fall_silent, package, say},
 };
 use crate::{id::EntityId, name::Name, time::Millis, value::Value};
 
@@ -133,7 +133,11 @@ impl Fold<'_> {
     }
 
     pub(super) fn deal(&mut self, deal: EntityId, standing: &Standing) {
-        let aside = self.w.deals.get(&deal).is_some_and(|known| {
+        let known = self.w.deals.get(&deal);
+        if known.is_some_and(|known| known.standing == *standing) {
+            return;
+        }
+        let aside = known.is_some_and(|known| {
             known.aside
                 && match (&known.standing, standing) {
                     (Standing::Open { stage: was, .. }, Standing::Open { stage: is, .. }) => {
@@ -142,12 +146,37 @@ impl Fold<'_> {
                     _ => false,
                 }
         });
+        let had_ended = known.and_then(|known| {
+            let (was_won, _) = known.standing.ended()?;
+            Some((was_won, known.ended?))
+        });
+        let now = self.w.now;
+        let ended = standing.ended().map(|(won, _)| match had_ended {
+            // It is only told otherwise.
+            Some((was_won, ended)) if was_won == won => ended,
+            _ => now,
+        });
         let now_known = Deal {
             standing: standing.clone(),
             aside,
+            ended,
         };
         self.w.deals.insert(deal, now_known);
-        self.note_outcome(deal, standing);
+        if let Some((won, ending)) = standing.ended() {
+            self.w.customer |= won;
+            if had_ended.is_none_or(|(was_won, _)| was_won != won) {
+                self.course.outcomes.push(Outcome {
+                    at: now,
+                    deal,
+                    won,
+                    ending: ending.clone(),
+                    attribution: self.w.attribution.clone(),
+                });
+            }
+        }
+        if ended.is_some() || had_ended.is_some() {
+            self.tell_last_deal();
+        }
         let furthest = self.w.deals.values().filter(|d| !d.aside).filter_map(|d| {
             let Standing::Open { stage, .. } = d.standing else {
                 return None;
@@ -160,20 +189,21 @@ impl Fold<'_> {
         }
     }
 
-    fn note_outcome(&mut self, deal: EntityId, standing: &Standing) {
-        let (won, reason) = match standing {
-            Standing::Won { reason } => (true, *reason),
-            Standing::Lost { reason } => (false, *reason),
-            Standing::Open { .. } | Standing::Gone => return,
-        };
-        self.w.customer |= won;
-        self.course.outcomes.push(Outcome {
-            at: self.w.now,
-            deal,
-            won,
-            reason,
-            attribution: self.w.attribution.clone(),
+    /// The systems are told of the deal that ended last. Where that goes on, or was never one, they are told of the one
+    /// before it; where there is none, of nothing.
+    fn tell_last_deal(&mut self) {
+        let rules = Arc::clone(&self.rules);
+        let deals = self.w.deals.iter();
+        let ended = deals.filter_map(|(id, deal)| Some((deal.ended?, id, deal.standing.ended()?)));
+        let last = ended.max_by_key(|(at, id, _)| (*at, **id));
+        let told = last.map_or_else(EndingValues::default, |(_, _, (won, ending))| {
+            EndingValues::of(won, ending)
         });
+        let (fields, words, now) = (&rules.tells.deals, &mut self.w.words, self.w.now);
+        say(words, &fields.outcome, &told.outcome, now);
+        say(words, &fields.reason, &told.reason, now);
+        say(words, &fields.amount, &told.amount, now);
+        say(words, &fields.campaign, &told.campaign, now);
     }
 
     /// Several open deals: the person has the furthest one's stage, also where that is a step back.
@@ -197,20 +227,25 @@ impl Fold<'_> {
         let from = self.w.stage;
         let worked = rules.phase(from) == Some(Phase::Worked);
         match standing {
-            Standing::Won { .. } if from != marks.won && from != marks.customer => {
+            Standing::Won(_) if from != marks.won && from != marks.customer => {
                 self.move_if_legal(marks.won, None);
             }
             // A customer who did not buy once more is a customer.
-            Standing::Lost { reason } if worked && self.w.customer => {
-                self.move_if_legal(marks.customer, *reason);
+            Standing::Lost(ending) if worked && self.w.customer => {
+                self.move_if_legal(marks.customer, ending.known_reason());
             }
-            Standing::Lost { reason } if worked => {
-                if !self.move_if_legal(marks.lost, *reason) {
+            // Also where the reason is entered later.
+            Standing::Lost(ending) if worked || from == marks.lost => {
+                let reason = ending.known_reason();
+                if worked && !self.move_if_legal(marks.lost, reason) {
                     return;
                 }
                 match reason.and_then(|reason| rules.after_lost.get(&reason)) {
-                    Some(AfterLost::Nurture(_)) => self.move_to(marks.nurture, *reason, None),
-                    Some(AfterLost::Disqualify) => self.move_to(marks.disqualified, *reason, None),
+                    Some(AfterLost::Nurture(track)) => {
+                        self.move_to(marks.nurture, reason, None);
+                        self.tell_track(*track);
+                    }
+                    Some(AfterLost::Disqualify) => self.move_to(marks.disqualified, reason, None),
                     None => {}
                 }
             }
@@ -333,6 +368,13 @@ impl Fold<'_> {
         }
     }
 
+    fn tell_track(&mut self, track: Name) {
+        let tells = &self.rules.tells;
+        if let Some(name) = tells.track_names.get(&track) {
+            say(&mut self.w.words, &tells.tracks, name, self.w.now);
+        }
+    }
+
     fn open(&mut self) {
         self.w.episode = Some(Episode {
             number: self.w.closed.saturating_add(1),
@@ -391,8 +433,8 @@ impl Fold<'_> {
                 open_deals.push(*id);
             }
         }
-        if let Some(name) = track.and_then(|track| rules.tells.track_names.get(&track)) {
-            say(&mut self.w.words, &rules.tells.tracks, name, now);
+        if let Some(track) = track {
+            self.tell_track(track);
         }
         self.cancel_clocks();
         self.w.episode = None;

@@ -86,10 +86,22 @@ pub struct SystemWiring {
     pub handoff: Option<Name>,
     /// In which it is told the content for the stage.
     pub content: Option<Name>,
+    /// In which it is told how the person's last deal ended.
+    pub last_deal: LastDeal,
     /// In which a sales person chooses a campaign for somebody.
     pub campaign: Option<Name>,
     /// Account field with which a sales person takes an account out of all marketing.
     pub suppresses: Option<Name>,
+}
+
+/// Person fields in which a system is told how the person's last deal ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LastDeal {
+    /// `won` or `lost`.
+    pub outcome: Option<Name>,
+    pub reason: Option<Name>,
+    pub amount: Option<Name>,
+    pub campaign: Option<Name>,
 }
 
 /// Person fields in which sales records what it found out in review.

@@ -93,7 +93,9 @@ impl Teller<'_> {
             Body::Ended(outcome) => Lifecycle::Outcome {
                 deal: outcome.deal,
                 won: outcome.won,
-                reason: outcome.reason,
+                reason: outcome.ending.reason.clone(),
+                amount: outcome.ending.amount,
+                campaign: outcome.ending.campaign.clone(),
                 attribution: campaigns(&outcome.attribution),
             },
             Body::Undone {

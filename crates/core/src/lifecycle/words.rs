@@ -6,9 +6,13 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use super::course::{Engagement, Handoff, Trigger};
+use super::{
+    course::{Engagement, Handoff, Trigger},
+    fact::Ending,
+};
 use crate::{id::EventId, name::Name, state::Sorted, time::Millis, value::Value};
 
 /// What the funnel said last in one field.
@@ -45,7 +49,43 @@ pub struct Tells {
     pub handoffs: Vec<Name>,
     /// Fields in which sales records what it finds out: emptied for each new episode but the first.
     pub findings: Vec<Name>,
+    pub deals: EndingFields,
 }
+
+/// Fields in which the end of the person's last deal is told.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct EndingFields {
+    /// `won` or `lost`.
+    pub outcome: Vec<Name>,
+    pub reason: Vec<Name>,
+    pub amount: Vec<Name>,
+    pub campaign: Vec<Name>,
+}
+
+/// What is told in them; all blank where no deal has ended.
+#[derive(Default)]
+pub(super) struct EndingValues {
+    pub outcome: Value,
+    pub reason: Value,
+    pub amount: Value,
+    pub campaign: Value,
+}
+
+impl EndingValues {
+    pub fn of(won: bool, ending: &Ending) -> Self {
+        let text = |text: &Option<CompactString>| text.as_deref().map_or(Value::Blank, Value::text);
+        Self {
+            outcome: Value::text(if won { WON } else { LOST }),
+            reason: text(&ending.reason),
+            amount: ending.amount.map_or(Value::Blank, Value::Number),
+            campaign: text(&ending.campaign),
+        }
+    }
+}
+
+/// How a deal's outcome is told.
+pub const WON: &str = "won";
+pub const LOST: &str = "lost";
 
 /// Says something in some fields, from `at` on.
 pub(super) fn say(words: &mut Words, fields: &[Name], value: &Value, at: Millis) {

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// One thing that was done to a person, or said of it, in the funnel. It holds names of stages, clocks, campaigns and
-/// content, and points; no value of any field.
+/// content, points, and how deals ended; no value of a person's fields.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LifecycleMessage {
     #[serde(default)]
@@ -108,8 +108,18 @@ pub enum Lifecycle {
         #[schemars(with = "String")]
         deal: EntityId,
         won: bool,
+        /// Why, in the CRM's words.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        reason: Option<Name>,
+        #[schemars(with = "Option<String>")]
+        reason: Option<CompactString>,
+        /// As it stood when this was told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<String>")]
+        amount: Option<Decimal>,
+        /// The campaign that the deal came from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<String>")]
+        campaign: Option<CompactString>,
         attribution: Attribution,
     },
     /// Something that had been done was taken back.

@@ -8,7 +8,7 @@ use baton_core::{
     effects::Effects,
     id::{Digest, EntityId, Kind, Position},
     lifecycle::{
-        fact::{Act, Actor, Fact, Standing, What},
+        fact::{Act, Actor, Ending, Fact, Standing, What},
         funnel::Funnel,
         setup::Setup,
     },
@@ -156,7 +156,7 @@ fn whole_way() -> Played {
         41 * 24,
         What::Deal {
             deal,
-            standing: Standing::Won { reason: None },
+            standing: Standing::Won(Ending::default()),
         },
     );
     played

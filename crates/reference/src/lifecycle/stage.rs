@@ -360,17 +360,22 @@ impl<'e> Machine<'e> {
             _ => None,
         };
         let was = self.deals.get(&deal);
+        if was.is_some_and(|(old, _)| old == standing) {
+            return;
+        }
+        let had_won = matches!(was, Some((Standing::Won(_), _)));
+        let had_lost = matches!(was, Some((Standing::Lost(_), _)));
         let still_aside = was.is_some_and(|(old, aside)| {
             *aside && stage_of(old).is_some() && stage_of(old) == stage_of(standing)
         });
         self.deals.insert(deal, (standing.clone(), still_aside));
         match standing {
-            Standing::Won { .. } => {
+            Standing::Won(_) if !had_won => {
                 self.customer = true;
                 self.say(Line::Outcome(deal, true));
             }
-            Standing::Lost { .. } => self.say(Line::Outcome(deal, false)),
-            Standing::Open { .. } | Standing::Gone => {}
+            Standing::Lost(_) if !had_lost => self.say(Line::Outcome(deal, false)),
+            _ => {}
         }
         let open: Vec<Name> = self
             .deals
@@ -396,18 +401,24 @@ impl<'e> Machine<'e> {
         let marks = self.rules.landmarks;
         let worked = self.phase(self.stage) == Some(Phase::Worked);
         let (to, reason) = match standing {
-            Standing::Won { .. } if ![marks.won, marks.customer].contains(&self.stage) => {
+            Standing::Won(_) if ![marks.won, marks.customer].contains(&self.stage) => {
                 (marks.won, None)
             }
-            Standing::Lost { reason } if worked && self.customer => (marks.customer, *reason),
-            Standing::Lost { reason } if worked => (marks.lost, *reason),
+            Standing::Lost(ending) if worked && self.customer => {
+                (marks.customer, ending.known_reason())
+            }
+            Standing::Lost(ending) if worked || self.stage == marks.lost => {
+                (marks.lost, ending.known_reason())
+            }
             _ => return,
         };
-        if !self.legal(to) {
-            self.say(Line::Objected);
-            return;
+        if to != self.stage {
+            if !self.legal(to) {
+                self.say(Line::Objected);
+                return;
+            }
+            self.go(to, reason, None);
         }
-        self.go(to, reason, None);
         if to == marks.lost {
             match reason.and_then(|r| self.rules.after_lost.get(&r)) {
                 Some(AfterLost::Nurture(_)) => self.go(marks.nurture, reason, None),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use baton_core::{
     lifecycle::{
         course::{Clock, Course, End},
-        fact::{Actor, Fact, Standing, Suppression, What},
+        fact::{Actor, Ending, Fact, Standing, Suppression, What},
         fold::{Whereabouts, fold},
         rules::{Baseline, Beyond, CoolDown, Editions},
     },
@@ -87,6 +87,13 @@ fn stage() -> impl Strategy<Value = Name> {
     prop::sample::select(STAGES.to_vec()).prop_map(|(name, _)| n(name))
 }
 
+fn because(reason: Option<Name>) -> Ending {
+    Ending {
+        reason: reason.map(|reason| reason.as_str().into()),
+        ..Ending::default()
+    }
+}
+
 fn reason() -> impl Strategy<Value = Option<Name>> {
     prop::option::of(prop::sample::select(vec![
         n("timing"),
@@ -127,8 +134,8 @@ pub fn what() -> impl Strategy<Value = What> {
         prop_oneof![
             4 => (prop::sample::select(vec!["sql", "opportunity"]), closing)
                 .prop_map(|(stage, closing)| open(stage, closing)),
-            1 => Just(Standing::Won { reason: None }),
-            1 => reason().prop_map(|reason| Standing::Lost { reason }),
+            1 => Just(Standing::Won(Ending::default())),
+            1 => reason().prop_map(|reason| Standing::Lost(because(reason))),
             1 => Just(Standing::Gone),
         ],
     );

@@ -3,7 +3,7 @@
 use baton_core::{
     lifecycle::{
         course::{Closed, Course, Trigger, Why},
-        fact::{Actor, Standing, Suppression, What},
+        fact::{Actor, Ending, Standing, Suppression, What},
         fold::{Whereabouts, fold},
         funnel::Funnel,
         rules::{Baseline, Beyond, CoolDown},
@@ -40,6 +40,13 @@ fn patient() -> House {
         recycles_unanswered: false,
         ..House::default()
     }
+}
+
+fn lost(reason: Option<&str>) -> Standing {
+    Standing::Lost(Ending {
+        reason: reason.map(Into::into),
+        ..Ending::default()
+    })
 }
 
 #[test]
@@ -338,10 +345,10 @@ fn a_deal_leads_through_the_later_stages_to_won_and_a_new_one_expands() {
     story.score(0, 10);
     story.deal(1, 1, open("sql", None));
     story.deal(2, 1, open("opportunity", None));
-    story.deal(3, 1, Standing::Won { reason: None });
+    story.deal(3, 1, Standing::Won(Ending::default()));
     story.claim(4, "customer");
     story.deal(5, 2, open("opportunity", None));
-    story.deal(6, 2, Standing::Lost { reason: None });
+    story.deal(6, 2, Standing::Lost(Ending::default()));
     let (whereabouts, course) = course(&patient(), &story, 7);
     let expected = [
         (0, "nurture"),
@@ -366,9 +373,8 @@ fn a_lost_deal_leads_to_nurture_or_out_by_its_reason() {
         (None, vec![(2, "lost")]),
     ] {
         let mut story = Story::default();
-        let reason = reason.map(n);
         story.score(0, 90).deal(1, 1, open("opportunity", None));
-        story.deal(2, 1, Standing::Lost { reason });
+        story.deal(2, 1, lost(reason));
         assert_eq!(walk(&patient(), &story, 3)[2..], expected, "{reason:?}");
     }
 }
@@ -379,8 +385,8 @@ fn of_several_open_deals_the_furthest_one_counts() {
     story.score(0, 10);
     story.deal(1, 1, open("opportunity", None));
     story.deal(2, 2, open("sql", None));
-    story.deal(3, 1, Standing::Lost { reason: None });
-    story.deal(4, 2, Standing::Lost { reason: None });
+    story.deal(3, 1, Standing::Lost(Ending::default()));
+    story.deal(4, 2, Standing::Lost(Ending::default()));
     let expected = [(1, "opportunity"), (3, "sql"), (4, "lost")];
     assert_eq!(walk(&patient(), &story, 5)[1..], expected);
 }
@@ -593,18 +599,13 @@ fn an_episode_stores_its_first_qualifying_and_last_campaign_and_the_outcome_goes
         .score(2, 60)
         .at(3, by("newsletter"));
     story.deal(4, 1, open("opportunity", None));
-    story.deal(
-        5,
-        1,
-        Standing::Lost {
-            reason: Some(n("timing")),
-        },
-    );
+    story.deal(5, 1, lost(Some("timing")));
     let (_, course) = course(&patient(), &story, 6);
     let handed = &course.handoffs[0].attribution;
     assert_eq!(handed.qualifying.as_deref(), Some("webinar"));
     let outcome = &course.outcomes[0];
-    assert_eq!((outcome.won, outcome.reason), (false, Some(n("timing"))));
+    assert!(!outcome.won);
+    assert_eq!(outcome.ending.reason.as_deref(), Some("timing"));
     let attribution = &course.closings[0].attribution;
     assert_eq!(attribution, &outcome.attribution);
     assert_eq!(attribution.first.as_deref(), Some("fair"));

@@ -8,6 +8,7 @@ use baton_core::{
     lifecycle::{
         course::{Clock, End},
         fact::Actor,
+        fold::Whereabouts,
         funnel::{Done, Thing},
     },
     name::Name,
@@ -39,7 +40,7 @@ fn instant(text: &str) -> Option<Millis> {
     Some(Millis(zoned.timestamp().as_millisecond()))
 }
 
-/// One person, and the deal it is in.
+/// One person, and the deals it is in.
 struct Scene {
     world: World,
 }
@@ -62,11 +63,13 @@ impl Scene {
             }
             "deal" => {
                 let contact = self.contact(line);
-                let deal = RecordKey::new("crm", Object::Deal, "006");
-                let rest = format!(
-                    "contact = {contact}, name = Engines, account = 001, amount = 5000, {rest}"
-                );
-                self.said(line, &deal, &rest, Kind::Deal);
+                let (name, said) = rest.split_once(": ").unwrap_or(("Engines", rest));
+                let deal = RecordKey::new("crm", Object::Deal, name);
+                let mut all = format!("contact = {contact}, name = {name}, account = 001, {said}");
+                if !said.contains("amount = ") {
+                    all.push_str(", amount = 5000");
+                }
+                self.said(line, &deal, &all, Kind::Deal);
             }
             "sales" if rest.starts_with("returns ") => {
                 let entity = self.world.who(&lead());
@@ -138,6 +141,12 @@ impl Scene {
         funnel.done().values().cloned().collect()
     }
 
+    fn whereabouts(&self) -> Whereabouts {
+        let funnel = self.world.state(&lead()).funnel.as_deref().unwrap();
+        let setup = SHIPPED.funnel.as_deref().unwrap();
+        funnel.course(&setup.editions, self.world.now).0
+    }
+
     fn clock(&self, name: &str) -> Option<Clock> {
         let funnel = self.world.state(&lead()).funnel.as_deref().unwrap();
         let setup = SHIPPED.funnel.as_deref().unwrap();
@@ -180,6 +189,7 @@ impl Scene {
                     .world
                     .told
                     .get(&(Name::new(system), (*field).to_owned()));
+                let told = told.filter(|v| !v.is_null() && v.as_str() != Some(""));
                 let told = told.map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned));
                 (told.unwrap_or_else(|| "nothing".into()), value.into())
             }
@@ -222,6 +232,14 @@ impl Scene {
                         .map_or_else(|| "not there".into(), |c| how(&c).into()),
                     state,
                 )
+            }
+            ["episode", number, purpose] => {
+                let episode = self.whereabouts().episode;
+                let of = episode.map_or_else(
+                    || "none".into(),
+                    |e| format!("{} {:?}", e.number, e.purpose).to_lowercase(),
+                );
+                (of, format!("{number} {purpose}"))
             }
             _ => line.fail("not a word that is known"),
         };

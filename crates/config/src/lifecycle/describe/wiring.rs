@@ -63,6 +63,22 @@ fn said(setup: &Setup, name: Name, system: &SystemWiring) -> Vec<String> {
     if !told.is_empty() {
         points.push(format!("{name} is told {}.", list(&told)));
     }
+    let last_deal = system.last_deal;
+    let mut told = Vec::new();
+    for (field, what) in [
+        (last_deal.outcome, "outcome"),
+        (last_deal.reason, "reason"),
+        (last_deal.amount, "amount"),
+        (last_deal.campaign, "campaign"),
+    ] {
+        told.extend(field.map(|field| format!("its {what} in {field}")));
+    }
+    if !told.is_empty() {
+        points.push(format!(
+            "When a deal of theirs ends, {name} is told {}.",
+            list(&told)
+        ));
+    }
     if let Some(queue) = system.recycled_to {
         points.push(format!(
             "Whoever goes back is owned by {} in {name}.",

@@ -67,6 +67,26 @@ pub(super) static SYSTEM_WIRING: TableSpec = table(
             "The field in which it is told the content for the stage.",
         ),
         key(
+            "last_deal_outcome",
+            Shape::Text,
+            "The field in which it is told how the person's last deal ended: `won` or `lost`.",
+        ),
+        key(
+            "last_deal_reason",
+            Shape::Text,
+            "The field in which it is told why.",
+        ),
+        key(
+            "last_deal_amount",
+            Shape::Text,
+            "The field in which it is told that deal's amount.",
+        ),
+        key(
+            "last_deal_campaign",
+            Shape::Text,
+            "The field in which it is told the campaign that that deal came from.",
+        ),
+        key(
             "campaign",
             Shape::Text,
             "The field in which a salesperson chooses a campaign for somebody.",

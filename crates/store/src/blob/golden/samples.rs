@@ -5,7 +5,7 @@ use std::path::Path;
 use baton_core::{
     change::{Cause, Change, Class, FieldChange, Origin, Seen, Verdicts},
     id::{Digest, EntityId, Kind, Object, Position, RecordKey},
-    lifecycle::fact::{Act, Actor, Fact, Standing, Suppression, What},
+    lifecycle::fact::{Act, Actor, Ending, Fact, Standing, Suppression, What},
     lifecycle::funnel::Funnel,
     rules::ConsentState,
     state::{
@@ -364,13 +364,15 @@ pub fn facts() -> Vec<What> {
         },
         What::Deal {
             deal: person(8),
-            standing: Standing::Lost {
+            standing: Standing::Lost(Ending {
                 reason: Some("budget".into()),
-            },
+                amount: Some("5000.5".parse().unwrap_or_default()),
+                campaign: Some("701".into()),
+            }),
         },
         What::Deal {
             deal: person(7),
-            standing: Standing::Won { reason: None },
+            standing: Standing::Won(Ending::default()),
         },
         What::Deal {
             deal: person(8),
