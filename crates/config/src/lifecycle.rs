@@ -73,11 +73,13 @@ pub(crate) fn read(
     let tracks = words::texts(table, "tracks");
     let actions = words::texts(table, "actions");
     let queues = words::texts(table, "queues");
+    let campaigns = reader.campaigns(&wiring, problems);
     let names = tells::Names {
         stages: &stages.texts,
         tracks: &tracks,
         actions: &actions,
         queues: &queues,
+        campaigns: &campaigns,
     };
     let back_to_owner_within = table.duration("back_to_owner_within");
     let tells = tells::tells(&wiring, &landmarks, &names, back_to_owner_within);
@@ -106,6 +108,7 @@ pub(crate) fn read(
         reads: rules
             .predicates()
             .flat_map(|predicate| predicate.fields())
+            .chain(rules.tells.campaigns.chosen_in.iter().copied())
             .collect(),
         rules,
         definition,

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::guard::{cleared_alone, note_clears, settle_wake};
-use crate::keys::{change_keys, keys_of, named_records, park_shared, rekey, touches_identity};
+use crate::keys::{
+    change_keys, deals_of, keys_of, named_records, park_shared, rekey, touches_identity,
+};
 use crate::nameless::{creator_by_key, is_made_by, take_in};
 use crate::sharing::{share_consent, touches_consent};
 use crate::{
@@ -444,7 +446,11 @@ pub(crate) fn take(
         // What is not recorded is not written, so its counts must not be either.
         transition.effects.holdings.clear();
     }
-    let moved = !transition.effects.changed.is_empty();
+    let changed = !transition.effects.changed.is_empty();
+    // Also where no golden value is another one now: it may have been another one earlier than was known.
+    let retells =
+        changed || transition.recorded && deals::says_how_it_stands(entity, &input, rules);
+    let acted = transition.recorded && deals::is_shared(&input, rules);
     let place = standing::place(&held.state);
     if transition.recorded && place != stood {
         book.out.placings.insert(entity, Placing { at, place });
@@ -453,8 +459,9 @@ pub(crate) fn take(
     for record in linked {
         set_link(book, record, entity);
     }
+    let mut met = BTreeSet::new();
     if identifying {
-        rekey(book, entity, &before, rules, at);
+        met = rekey(book, entity, &before, rules, at);
     }
     if transition.recorded {
         book.out.ledger.push(LedgerRow {
@@ -468,8 +475,19 @@ pub(crate) fn take(
     if consents {
         share_consent(book, entity, rules, at);
     }
-    if moved {
-        deals::tell_people(book, entity, rules, at);
+    if retells {
+        met.insert(entity);
+    }
+    if acted {
+        let person = book.entities.get(&entity);
+        met.extend(
+            person
+                .into_iter()
+                .flat_map(|held| deals_of(book, &held.state, rules)),
+        );
+    }
+    for deal in met {
+        deals::tell_people(book, deal, rules, at);
     }
     Settled {
         outcome: transition.outcome,

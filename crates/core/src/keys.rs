@@ -7,6 +7,7 @@ use crate::{
     consent::address_digest,
     id::{Digest, EntityId, Kind, RecordKey},
     input::Input,
+    lifecycle::deals,
     name::Name,
     observe::says_again,
     order::track,
@@ -26,6 +27,30 @@ pub fn key_digest(kind: Kind, name: Name, value: &Value) -> Digest {
         name.as_str().as_bytes(),
         value.to_string().as_bytes(),
     ])
+}
+
+/// Hash under which a contact is indexed together with the deals that name it, so that whichever of them comes later
+/// finds the other.
+fn named_digest(contact: &RecordKey) -> Digest {
+    Digest::of(&[b"of a deal", contact.to_text().as_bytes()])
+}
+
+/// The same of a record that deals can name.
+pub(crate) fn deals_key(record: &RecordKey, rules: &Rules) -> Option<Digest> {
+    deals::can_name(record, rules).then(|| named_digest(record))
+}
+
+/// The deals that name an entity's records, as far as the book knows.
+pub(crate) fn deals_of(book: &Book, state: &State, rules: &Rules) -> BTreeSet<EntityId> {
+    let keys = state
+        .links
+        .keys()
+        .filter_map(|record| deals_key(record, rules));
+    let holders = keys.filter_map(|key| book.keys.get(&key)).flatten();
+    holders
+        .filter(|holder| holder.kind == Kind::Deal)
+        .copied()
+        .collect()
 }
 
 /// Records that a merge or conversion names besides its own.
@@ -122,6 +147,18 @@ pub(crate) fn keys_of(state: &State, rules: &Rules) -> BTreeSet<(Digest, bool)> 
     if state.merged_into.is_some() || state.erased.is_some() {
         return keys;
     }
+    let named = deals::people_of(state, rules);
+    let own = state
+        .links
+        .keys()
+        .filter_map(|record| deals_key(record, rules));
+    keys.extend(
+        named
+            .iter()
+            .map(named_digest)
+            .chain(own)
+            .map(|d| (d, false)),
+    );
     let names = rules
         .identity
         .keys
@@ -182,26 +219,29 @@ pub(crate) fn renames(change: &Change, state: &State, rules: &Rules) -> bool {
     let keys = identity.keys.get(&kind).map_or(&[][..], |k| k);
     let composites = identity.composites.get(&kind).map_or(&[][..], |c| c);
     !matches!(change.class, Class::Delta | Class::Event | Class::Snapshot)
+        || !state.links.contains_key(&change.record)
         || change.fields.iter().any(|f| {
             let identifies = identity.email == Some(f.field)
                 || keys.contains(&f.field)
                 || composites.iter().flatten().any(|n| *n == f.field)
-                || rules.consents.iter().any(|c| c.address == f.field);
+                || rules.consents.iter().any(|c| c.address == f.field)
+                || kind == Kind::Deal && deals::people(rules) == Some(f.field);
             identifies && !says_again(state, change, f, rules)
         })
 }
 
-/// Brings the identity index up to date.
+/// Brings the identity index up to date. Tells which deals name somebody who was not known by that name before.
 pub(crate) fn rekey(
     book: &mut Book,
     entity: EntityId,
     before: &BTreeSet<(Digest, bool)>,
     rules: &Rules,
     at: Millis,
-) {
+) -> BTreeSet<EntityId> {
+    let mut met = BTreeSet::new();
     let after = keys_of(&entry(book, entity).state, rules);
     if after == *before {
-        return;
+        return met;
     }
     let digests =
         |keys: &BTreeSet<(Digest, bool)>| keys.iter().map(|(d, _)| *d).collect::<BTreeSet<_>>();
@@ -220,7 +260,15 @@ pub(crate) fn rekey(
         if shared.len() > 1 && after.contains(&(*new, true)) {
             park_shared(book, *new, &shared, None, at);
         }
+        if entity.kind == Kind::Person {
+            met.extend(
+                shared
+                    .into_iter()
+                    .filter(|holder| holder.kind == Kind::Deal),
+            );
+        }
     }
+    met
 }
 
 /// Two entities came to share a key: a steward's task, never an automatic merge.

@@ -20,6 +20,7 @@ mod moves;
 pub mod predicate;
 pub mod reading;
 pub mod rules;
+mod selling;
 pub mod setup;
 pub mod standing;
 mod tell;

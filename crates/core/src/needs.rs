@@ -2,7 +2,7 @@
 
 use crate::guard::guard_windows;
 use crate::identify::{is_of_read, survivor};
-use crate::keys::{addresses_in, change_keys, named_records, renames};
+use crate::keys::{addresses_in, change_keys, deals_key, named_records, renames};
 use crate::nameless::creator_by_key;
 use crate::{
     book::{Book, GuardKey, Item, Needs},
@@ -37,6 +37,7 @@ pub fn needs(book: &Book, items: &[Item], rules: &Rules) -> Needs {
                     needs_of_change(book, read, &renamed, rules, &mut needs);
                 }
                 if let Some(record) = record_of(answer) {
+                    need_deals_of_new(book, &record, rules, &mut needs);
                     need_link(book, record, &mut needs);
                 }
             }
@@ -204,9 +205,7 @@ fn needs_of_change(
         need_link(book, record, needs);
     }
     need_links_that_move(book, change, rules, needs);
-    if let Some(person) = deals::people_of_change(change, rules) {
-        need_link(book, person, needs);
-    }
+    need_deals(book, change, rules, needs);
     // Most changes come from a record that is known and tell again by which keys: nobody has to be looked up for them.
     let by_keys = match book.links.get(&change.record) {
         Some(entity) => renamed.contains(&survivor(book, *entity)),
@@ -240,6 +239,63 @@ fn needs_of_change(
                 needs,
             );
         }
+    }
+}
+
+/// Deals tell the people whom they name, and what one of these does counts for the others.
+fn need_deals(book: &Book, change: &Change, rules: &Rules, needs: &mut Needs) {
+    need_people(book, change, rules, needs);
+    need_deals_of_new(book, &change.record, rules, needs);
+    for (_, record) in named_records(change) {
+        need_deals_of_new(book, &record, rules, needs);
+    }
+    need_people_of_act(book, change, rules, needs);
+}
+
+/// People whom a deal names; and of those whom it has not named before, their index.
+fn need_people(book: &Book, change: &Change, rules: &Rules, needs: &mut Needs) {
+    let people = deals::people_of_change(change, rules);
+    if people.is_empty() {
+        return;
+    }
+    let deal = book.links.get(&change.record).map(|e| survivor(book, *e));
+    let deal = deal.and_then(|entity| book.entities.get(&entity));
+    let named = deal.map(|entry| deals::people_of(&entry.state, rules));
+    let (links, looked_up) = (&book.links, &book.stored.links);
+    let is_new = !links.contains_key(&change.record) && looked_up.contains_key(&change.record);
+    for person in people {
+        let is_known = named
+            .as_ref()
+            .map_or(!is_new, |named| named.contains(&person));
+        if let Some(key) = deals_key(&person, rules).filter(|_| !is_known) {
+            need_key(book, key, needs);
+        }
+        need_link(book, person, needs);
+    }
+}
+
+/// Whoever did something, and others in a deal for whom it counts as well: they come with the deals.
+fn need_people_of_act(book: &Book, change: &Change, rules: &Rules, needs: &mut Needs) {
+    if !deals::is_shared_act(change, rules) {
+        return;
+    }
+    let person = book.links.get(&change.record).map(|e| survivor(book, *e));
+    let person = person.and_then(|entity| book.entities.get(&entity));
+    let person = person
+        .map(|entry| &entry.state)
+        .filter(|state| deals::has_any(state));
+    for record in person.into_iter().flat_map(|state| state.links.keys()) {
+        if let Some(key) = deals_key(record, rules) {
+            need_key(book, key, needs);
+        }
+    }
+}
+
+/// Deals that named a record before anybody knew it.
+fn need_deals_of_new(book: &Book, record: &RecordKey, rules: &Rules, needs: &mut Needs) {
+    let is_new = !book.links.contains_key(record) && book.stored.links.contains_key(record);
+    if let Some(key) = deals_key(record, rules).filter(|_| is_new) {
+        need_key(book, key, needs);
     }
 }
 

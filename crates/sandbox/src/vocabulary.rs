@@ -109,6 +109,7 @@ pub const fn salesforce_fields(object: Object) -> &'static [&'static str] {
             "Sales_Willing__c",
             "Sales_Reason__c",
             "Sales_Handoff__c",
+            "Start_Campaign__c",
         ],
         Object::Contact => &[
             "AccountId",
@@ -138,6 +139,7 @@ pub const fn salesforce_fields(object: Object) -> &'static [&'static str] {
             "Sales_Willing__c",
             "Sales_Reason__c",
             "Sales_Handoff__c",
+            "Start_Campaign__c",
         ],
         Object::Account => &[
             "Name",
@@ -174,6 +176,7 @@ pub const fn salesforce_fields(object: Object) -> &'static [&'static str] {
             "ContactId",
             "OwnerId",
             "Loss_Reason__c",
+            "Start_Campaign__c",
         ],
     }
 }

@@ -6,7 +6,7 @@ use baton_core::{
     lifecycle::{
         rules::Landmarks,
         setup::{StageText, SystemWiring, Wiring},
-        words::{EndingFields, Tells},
+        words::{Campaigns, EndingFields, Tells},
     },
     name::Name,
     value::Value,
@@ -19,6 +19,7 @@ pub(super) struct Names<'a> {
     pub tracks: &'a BTreeMap<Name, CompactString>,
     pub actions: &'a BTreeMap<Name, CompactString>,
     pub queues: &'a BTreeMap<Name, CompactString>,
+    pub campaigns: &'a BTreeMap<Value, Value>,
 }
 
 pub(super) fn tells(
@@ -77,6 +78,11 @@ pub(super) fn tells(
             reason: all(|system| system.last_deal.reason),
             amount: all(|system| system.last_deal.amount),
             campaign: all(|system| system.last_deal.campaign),
+        },
+        campaigns: Campaigns {
+            chosen_in: all(|system| system.starts),
+            told_in: all(|system| system.campaign),
+            names: names.campaigns.clone(),
         },
     }
 }

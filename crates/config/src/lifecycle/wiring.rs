@@ -28,6 +28,12 @@ const NUMBER: &[FieldType] = &[FieldType::Number, FieldType::Integer];
 const AMOUNT: &[FieldType] = &[FieldType::Number];
 const TRUTH: &[FieldType] = &[FieldType::Boolean];
 const DAY: &[FieldType] = &[FieldType::Date];
+/// One record, or several.
+const PEOPLE: &[FieldType] = &[
+    FieldType::Text,
+    FieldType::Reference,
+    FieldType::MultiSelect,
+];
 const WORD: &[FieldType] = &[FieldType::Text, FieldType::Reference];
 
 /// A field with a part in the funnel.
@@ -62,7 +68,7 @@ impl Reader<'_> {
             let mut field =
                 |key, types: &'static [FieldType]| from_any(table, role(key, Kind::Deal, types));
             (
-                field("people", WORD),
+                field("people", PEOPLE),
                 field("stage", WORD),
                 field("closing", DAY),
                 field("closed", TRUTH),
@@ -70,13 +76,17 @@ impl Reader<'_> {
                 field("reason", WORD),
                 field("amount", NUMBER),
                 field("campaign", WORD),
+                field("starts", WORD),
             )
         });
+        if let Some(table) = self.table.table("deals") {
+            self.starts_something(table, problems);
+        }
         for (one, other) in [("ready", "willing"), ("willing", "ready")] {
             self.beside(fields, one, other, problems);
         }
         let deals = deals.and_then(
-            |(people, stage, closing, closed, won, reason, amount, campaign)| {
+            |(people, stage, closing, closed, won, reason, amount, campaign, starts)| {
                 Some(Deals {
                     people,
                     stages: self.deal_stages(problems),
@@ -87,6 +97,7 @@ impl Reader<'_> {
                     reason,
                     amount,
                     campaign,
+                    starts,
                 })
             },
         );
@@ -171,6 +182,7 @@ impl Reader<'_> {
         let owner = field("owner", Kind::Person, WORD);
         let handoff = field("handoff", Kind::Person, WORD);
         let content = field("content", Kind::Person, WORD);
+        let starts = field("starts", Kind::Person, WORD);
         let campaign = field("campaign", Kind::Person, WORD);
         let last_deal = LastDeal {
             outcome: field("last_deal_outcome", Kind::Person, WORD),
@@ -185,6 +197,7 @@ impl Reader<'_> {
                 self.value(field, word, span, problems);
             }
         }
+        self.starts_something(table, problems);
         self.beside(table, "stages", "stage", problems);
         self.beside(table, "tells", "stage", problems);
         self.beside(table, "recycled_to", "owner", problems);
@@ -222,8 +235,56 @@ impl Reader<'_> {
             handoff,
             content,
             last_deal,
+            starts,
             campaign,
             suppresses,
+        }
+    }
+
+    /// Campaigns as sales chooses them, and as the marketing system calls them.
+    pub(super) fn campaigns(
+        &self,
+        wiring: &Wiring,
+        problems: &mut Problems,
+    ) -> BTreeMap<Value, Value> {
+        let systems = || wiring.systems.values();
+        if let Some(entry) = self.table.entry("campaigns")
+            && systems().all(|system| system.campaign.is_none())
+        {
+            problems
+                .report(
+                    Code::MissingKey,
+                    entry.key,
+                    "no system is told of these campaigns",
+                )
+                .fix("Say in which field, under `[lifecycle.systems.…]`: `campaign = …`.");
+        }
+        let chosen_in: Vec<Name> = systems().filter_map(|system| system.starts).collect();
+        let mut campaigns = BTreeMap::new();
+        for (chosen, entry) in self.table.each("campaigns") {
+            for field in &chosen_in {
+                self.value(*field, chosen, entry.key, problems);
+            }
+            if let Some(told) = entry.value.as_text() {
+                campaigns.insert(Value::text(chosen), Value::text(told));
+            }
+        }
+        campaigns
+    }
+
+    /// What is chosen must have a name.
+    fn starts_something(&self, table: &Table, problems: &mut Problems) {
+        if let Some(entry) = table.entry("starts")
+            && !self.table.has("campaigns")
+            && !self.table.is_unread()
+        {
+            problems
+                .report(
+                    Code::MissingKey,
+                    entry.key,
+                    "`starts` means nothing without `[lifecycle.campaigns]`",
+                )
+                .fix("Add `[lifecycle.campaigns]` with the campaigns that can be chosen, or take this out.");
         }
     }
 

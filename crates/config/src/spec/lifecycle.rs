@@ -100,6 +100,11 @@ pub(super) static LIFECYCLE: TableSpec = table(
             WORDS,
             "Campaigns that wake people up, as the marketing system calls them.",
         ),
+        key(
+            "campaigns",
+            Shape::Map(Keys::Any, &Shape::Text),
+            "Campaigns that sales can choose for somebody, and what the marketing system calls them.",
+        ),
         key("queues", WORDS, "Owner queues, as the CRM calls them."),
         key("recipients", WORDS, "Who is told of breaches, in words."),
         key(

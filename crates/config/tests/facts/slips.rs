@@ -142,6 +142,8 @@ const SLIPS: &[Slip] = &[
     slip("lifecycle.toml", "handoff = \"sales_handoff\"", "handoff = \"sales_ready\"", "funnel-field-type", "\"sales_ready\""),
     slip("lifecycle.toml", "handoff = \"sales_handoff\"", "handoff = \"nurture_track\"", "funnel-field-unmapped", "\"nurture_track\""),
     slip("lifecycle.toml", "closing = \"close_date\"", "closing = \"closed\"", "funnel-field-type", "\"closed\""),
+    slip("lifecycle.toml", "last_deal_amount = \"last_deal_amount\"", "last_deal_amount = \"last_deal_reason\"", "funnel-field-type", "\"last_deal_reason\""),
+    slip("lifecycle.toml", "campaign = \"sales_campaign\"", "content = \"sales_campaign\"", "missing-key", "campaigns"),
     slip("vocabularies/mautic.toml", "kind = \"email_open\"", "kind = \"email_opn\"", "unknown-activity", "\"email_opn\""),
     slip("vocabularies/mautic.toml", "page_on_hit = { kind = \"page_view\", by = \"buyer\"", "page_on_hit = { kind = \"page_view\", by = \"buyers\"", "unknown-choice", "\"buyers\""),
     slip("vocabularies/hubspot.toml", "NOTE = { kind = \"note\", by", "NOTE = { kid = \"note\", by", "unknown-key", "kid"),

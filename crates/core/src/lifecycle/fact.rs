@@ -68,10 +68,18 @@ pub enum What {
     Counted {
         closed: u32,
     },
-    /// A system says in a message of its own in which stage the person is. (Stored by its place: it stays the last.)
+    /// A system says in a message of its own in which stage the person is.
     Said {
         system: Name,
         stage: Name,
+    },
+    /// Somebody else in a deal did something. (Stored by its place: it stays the last.)
+    OfDeal {
+        deal: EntityId,
+        kind: Name,
+        actor: Actor,
+        /// That one was in the deal then.
+        counts: bool,
     },
 }
 
@@ -170,6 +178,8 @@ pub enum Standing {
         stage: Name,
         /// The end of the day on which it is to close.
         closing: Option<Millis>,
+        /// The campaign that is chosen for its people.
+        starts: Option<CompactString>,
     },
     Won(Ending),
     Lost(Ending),
@@ -250,7 +260,7 @@ impl Fact {
             rank: match self.what {
                 What::Suppressed { .. } => 0,
                 What::Field { .. } => 1,
-                What::Act(_) => 2,
+                What::Act(_) | What::OfDeal { .. } => 2,
                 What::Claim { .. } | What::Said { .. } => 3,
                 What::Deal { .. } => 4,
                 What::Qualified { .. } => 5,

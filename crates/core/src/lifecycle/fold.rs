@@ -281,6 +281,18 @@ impl<'e> Fold<'e> {
             }
             What::Score(score) => self.w.score = *score,
             What::Counted { closed } => self.count_on(*closed),
+            What::OfDeal {
+                deal,
+                kind,
+                actor,
+                counts: true,
+            } => {
+                let open = self.w.deals.get(deal).map(|deal| &deal.standing);
+                if matches!(open, Some(Standing::Open { .. })) {
+                    self.note_attention(*kind, *actor, fact.happened(self.editions.quantum));
+                }
+            }
+            What::OfDeal { counts: false, .. } => {}
         }
     }
 
@@ -312,16 +324,21 @@ impl<'e> Fold<'e> {
         if is_new && accelerates && act.actor == Actor::Buyer {
             self.w.accelerated.insert(act.kind, fact.event);
         }
+        self.note_attention(act.kind, act.actor, happened);
+        self.signal_of_act(fact, act, happened);
+    }
+
+    /// The stage's stall time begins anew with an act that counts in it.
+    fn note_attention(&mut self, kind: Name, actor: Actor, happened: Millis) {
         let counts = self
             .rules
             .stages
             .get(&self.w.stage)
             .and_then(|s| s.stall.as_ref())
-            .is_some_and(|stall| stall.by.include(act.kind, act.actor));
-        if counts && act.actor.is_human() {
-            self.w.touched = self.w.touched.max(happened);
+            .is_some_and(|stall| stall.by.include(kind, actor));
+        if counts && actor.is_human() {
+            self.w.touched = self.w.touched.max(happened.min(self.w.now));
         }
-        self.signal_of_act(fact, act, happened);
     }
 
     fn count_on(&mut self, closed: u32) {
@@ -337,6 +354,7 @@ impl<'e> Fold<'e> {
         if self.w.known {
             while self.judge_once() {}
             self.pause_clocks();
+            self.tell_campaign();
         }
     }
 

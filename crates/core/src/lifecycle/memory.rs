@@ -38,6 +38,7 @@ impl What {
             | Self::Returned { .. }
             | Self::Delivered
             | Self::Said { .. }
+            | Self::OfDeal { .. }
             | Self::Counted { .. } => None,
         }
     }
@@ -116,6 +117,22 @@ impl Funnel {
         let known = self.facts.get(&fact.event);
         known.is_some_and(|known| known.what == fact.what && known.time == fact.time)
             || fact.time <= self.sealed.now
+    }
+
+    /// Whether it knows of an event, whatever that says.
+    pub(super) fn knows(&self, event: EventId) -> bool {
+        self.facts.contains_key(&event)
+    }
+
+    /// Whether it ever heard of a deal.
+    pub(super) fn has_deals(&self) -> bool {
+        let mut facts = self.facts.values();
+        !self.sealed.deals.is_empty() || facts.any(|fact| matches!(fact.what, What::Deal { .. }))
+    }
+
+    /// All that is not summed up.
+    pub(super) fn facts(&self) -> impl Iterator<Item = &Fact> {
+        self.facts.values()
     }
 
     pub(super) fn time_of(&self, event: EventId) -> Option<Millis> {

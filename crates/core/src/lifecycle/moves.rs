@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::{
-    course::{Closed, Closing, Handoff, Nudge, Outcome, Purpose, Seat, Step, Why},
+    course::{Closed, Closing, Handoff, Nudge, Purpose, Seat, Step, Why},
     fact::Standing,
-    fold::{Deal, Episode, Fold, Line},
+    fold::{Episode, Fold, Line},
     rules::{AfterLost, Beyond, CoolDown, Mode, Phase, Signal},
-    words::{EndingValues, fall_silent, package, say},
+    words::{fall_silent, package, say},
 };
-use crate::{id::EntityId, name::Name, time::Millis, value::Value};
+use crate::{name::Name, time::Millis, value::Value};
 
 impl Fold<'_> {
     pub(super) fn claim(&mut self, system: Name, stage: Name, reason: Option<Name>) {
@@ -132,128 +132,7 @@ impl Fold<'_> {
         free
     }
 
-    pub(super) fn deal(&mut self, deal: EntityId, standing: &Standing) {
-        let known = self.w.deals.get(&deal);
-        if known.is_some_and(|known| known.standing == *standing) {
-            return;
-        }
-        let aside = known.is_some_and(|known| {
-            known.aside
-                && match (&known.standing, standing) {
-                    (Standing::Open { stage: was, .. }, Standing::Open { stage: is, .. }) => {
-                        was == is
-                    }
-                    _ => false,
-                }
-        });
-        let had_ended = known.and_then(|known| {
-            let (was_won, _) = known.standing.ended()?;
-            Some((was_won, known.ended?))
-        });
-        let now = self.w.now;
-        let ended = standing.ended().map(|(won, _)| match had_ended {
-            // It is only told otherwise.
-            Some((was_won, ended)) if was_won == won => ended,
-            _ => now,
-        });
-        let now_known = Deal {
-            standing: standing.clone(),
-            aside,
-            ended,
-        };
-        self.w.deals.insert(deal, now_known);
-        if let Some((won, ending)) = standing.ended() {
-            self.w.customer |= won;
-            if had_ended.is_none_or(|(was_won, _)| was_won != won) {
-                self.course.outcomes.push(Outcome {
-                    at: now,
-                    deal,
-                    won,
-                    ending: ending.clone(),
-                    attribution: self.w.attribution.clone(),
-                });
-            }
-        }
-        if ended.is_some() || had_ended.is_some() {
-            self.tell_last_deal();
-        }
-        let furthest = self.w.deals.values().filter(|d| !d.aside).filter_map(|d| {
-            let Standing::Open { stage, .. } = d.standing else {
-                return None;
-            };
-            self.rules.rank(stage).map(|rank| (rank, stage))
-        });
-        match furthest.max() {
-            Some((_, stage)) => self.follow_deal(stage),
-            None => self.follow_end(standing),
-        }
-    }
-
-    /// The systems are told of the deal that ended last. Where that goes on, or was never one, they are told of the one
-    /// before it; where there is none, of nothing.
-    fn tell_last_deal(&mut self) {
-        let rules = Arc::clone(&self.rules);
-        let deals = self.w.deals.iter();
-        let ended = deals.filter_map(|(id, deal)| Some((deal.ended?, id, deal.standing.ended()?)));
-        let last = ended.max_by_key(|(at, id, _)| (*at, **id));
-        let told = last.map_or_else(EndingValues::default, |(_, _, (won, ending))| {
-            EndingValues::of(won, ending)
-        });
-        let (fields, words, now) = (&rules.tells.deals, &mut self.w.words, self.w.now);
-        say(words, &fields.outcome, &told.outcome, now);
-        say(words, &fields.reason, &told.reason, now);
-        say(words, &fields.amount, &told.amount, now);
-        say(words, &fields.campaign, &told.campaign, now);
-    }
-
-    /// Several open deals: the person has the furthest one's stage, also where that is a step back.
-    fn follow_deal(&mut self, to: Name) {
-        let from = self.w.stage;
-        if to == from {
-            return;
-        }
-        let among_deals = self.w.by_deal && self.rules.phase(to) == Some(Phase::Worked);
-        if among_deals || self.rules.is_legal(from, to) {
-            self.move_to(to, None, None);
-            self.w.by_deal = true;
-        } else {
-            self.object(Why::IllegalMove { from, to });
-        }
-    }
-
-    fn follow_end(&mut self, standing: &Standing) {
-        let rules = Arc::clone(&self.rules);
-        let marks = rules.landmarks;
-        let from = self.w.stage;
-        let worked = rules.phase(from) == Some(Phase::Worked);
-        match standing {
-            Standing::Won(_) if from != marks.won && from != marks.customer => {
-                self.move_if_legal(marks.won, None);
-            }
-            // A customer who did not buy once more is a customer.
-            Standing::Lost(ending) if worked && self.w.customer => {
-                self.move_if_legal(marks.customer, ending.known_reason());
-            }
-            // Also where the reason is entered later.
-            Standing::Lost(ending) if worked || from == marks.lost => {
-                let reason = ending.known_reason();
-                if worked && !self.move_if_legal(marks.lost, reason) {
-                    return;
-                }
-                match reason.and_then(|reason| rules.after_lost.get(&reason)) {
-                    Some(AfterLost::Nurture(track)) => {
-                        self.move_to(marks.nurture, reason, None);
-                        self.tell_track(*track);
-                    }
-                    Some(AfterLost::Disqualify) => self.move_to(marks.disqualified, reason, None),
-                    None => {}
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn move_if_legal(&mut self, to: Name, reason: Option<Name>) -> bool {
+    pub(super) fn move_if_legal(&mut self, to: Name, reason: Option<Name>) -> bool {
         let from = self.w.stage;
         let legal = self.rules.is_legal(from, to);
         if legal {
@@ -368,7 +247,7 @@ impl Fold<'_> {
         }
     }
 
-    fn tell_track(&mut self, track: Name) {
+    pub(super) fn tell_track(&mut self, track: Name) {
         let tells = &self.rules.tells;
         if let Some(name) = tells.track_names.get(&track) {
             say(&mut self.w.words, &tells.tracks, name, self.w.now);

@@ -20,7 +20,7 @@ pub struct Setup {
     pub rules: Arc<FunnelRules>,
     /// These rules and those before them, each from when it was activated. Who knows of no activation knows these alone.
     pub editions: Arc<Editions>,
-    /// Person fields that its conditions read.
+    /// Person fields that its conditions read, and in which campaigns are chosen.
     pub reads: BTreeSet<Name>,
     /// The two teams' own name of the sales-ready definition: changed when what it means is changed.
     pub definition: CompactString,
@@ -89,6 +89,8 @@ pub struct SystemWiring {
     /// In which it is told how the person's last deal ended.
     pub last_deal: LastDeal,
     /// In which a sales person chooses a campaign for somebody.
+    pub starts: Option<Name>,
+    /// In which it is told into which campaign sales has put somebody.
     pub campaign: Option<Name>,
     /// Account field with which a sales person takes an account out of all marketing.
     pub suppresses: Option<Name>,
@@ -128,6 +130,23 @@ pub struct Deals {
     pub reason: Option<Name>,
     pub amount: Option<Name>,
     pub campaign: Option<Name>,
+    /// In which a sales person chooses a campaign for the people in it.
+    pub starts: Option<Name>,
+}
+
+impl Deals {
+    /// All deal fields that tell how a deal stands, and for whom.
+    pub fn fields(&self) -> impl Iterator<Item = Name> {
+        let always = [self.stage, self.closing, self.closed, self.won];
+        let others = [
+            self.people,
+            self.reason,
+            self.amount,
+            self.campaign,
+            self.starts,
+        ];
+        always.into_iter().chain(others.into_iter().flatten())
+    }
 }
 
 impl Setup {

@@ -262,6 +262,9 @@ fn told_of(fact: &Fact) -> wire::Trigger {
             Some(act.kind),
             Some(Name::new(act.actor.as_str())),
         ),
+        What::OfDeal { kind, actor, .. } => {
+            ("activity", Some(*kind), Some(Name::new(actor.as_str())))
+        }
         What::Claim { system, stage, .. } | What::Said { system, stage } => {
             ("stage", Some(*stage), Some(*system))
         }

@@ -50,6 +50,18 @@ pub struct Tells {
     /// Fields in which sales records what it finds out: emptied for each new episode but the first.
     pub findings: Vec<Name>,
     pub deals: EndingFields,
+    pub campaigns: Campaigns,
+}
+
+/// Campaigns that a salesperson starts for somebody.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Campaigns {
+    /// Person fields in which one is chosen.
+    pub chosen_in: Vec<Name>,
+    /// Fields in which it is told, while the person may be nurtured; else they are blank.
+    pub told_in: Vec<Name>,
+    /// What is chosen, and as what it is told. What does not stand here starts nothing.
+    pub names: BTreeMap<Value, Value>,
 }
 
 /// Fields in which the end of the person's last deal is told.

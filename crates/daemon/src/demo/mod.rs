@@ -123,7 +123,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let weeks = Weeks::new(seed);
     account.weeks()?;
     world.play_weeks(&weeks).await?;
-    summary.funnel = weeks::judge(&weeks, &world.engine).await?;
+    summary.funnel = weeks::judge(&weeks, &world.engine, &world.map).await?;
     summary.laws = laws(&world);
     account.end(&summary)?;
     world.engine.store.close().await;

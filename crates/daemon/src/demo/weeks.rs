@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 
 use baton_core::time::{DAY, HOUR, MINUTE, Millis};
-use baton_sandbox::{Actor, day::Side};
+use baton_sandbox::{
+    Actor, System,
+    day::{Side, person},
+};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
@@ -36,10 +39,14 @@ pub enum Part {
     Revoked,
     /// Comes back so often that it is enough.
     Limit,
+    /// Buys.
+    Won,
+    /// Does not buy: it is too early.
+    Lost,
 }
 
 impl Part {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Nurtured,
         Self::Unanswered,
         Self::Accepted,
@@ -47,6 +54,8 @@ impl Part {
         Self::Stalled,
         Self::Revoked,
         Self::Limit,
+        Self::Won,
+        Self::Lost,
     ];
 
     /// What must have come of it: the stage, recycles that were committed, of these revoked, and broken promises.
@@ -58,12 +67,23 @@ impl Part {
             Self::Accepted | Self::Refused | Self::Stalled => ("recycled", 1, 0, 0),
             Self::Revoked => ("recycled", 2, 1, 0),
             Self::Limit => ("disqualified", 3, 0, 0),
+            Self::Won => ("won", 0, 0, 0),
+            Self::Lost => ("nurture", 0, 0, 0),
+        }
+    }
+
+    /// What marketing must know of their deal in the end.
+    const fn outcome(self) -> Option<&'static str> {
+        match self {
+            Self::Won => Some("won"),
+            Self::Lost => Some("lost"),
+            _ => None,
         }
     }
 
     const fn least(self) -> u64 {
         match self {
-            Self::Revoked | Self::Limit => 1,
+            Self::Revoked | Self::Limit | Self::Won | Self::Lost => 1,
             _ => 2,
         }
     }
@@ -86,6 +106,10 @@ pub enum What {
         side: Side,
         values: Vec<(&'static str, Value)>,
     },
+    /// Sales makes a contact of the lead, with a deal.
+    Converts,
+    /// That deal ends.
+    Ends { won: bool, reason: &'static str },
     /// Somebody did something then, of which that system tells now.
     Did {
         side: Side,
@@ -99,6 +123,8 @@ pub enum What {
 pub struct Weeks {
     pub steps: Vec<Step>,
     pub parts: BTreeMap<Part, u64>,
+    /// What marketing must know of people's deals, by address.
+    pub outcomes: BTreeMap<String, &'static str>,
     pub end: Millis,
 }
 
@@ -109,6 +135,7 @@ impl Weeks {
         let mut weeks = Self {
             steps: Vec::new(),
             parts: BTreeMap::new(),
+            outcomes: BTreeMap::new(),
             end: MONDAY.plus(SPAN),
         };
         let mut number = 0;
@@ -123,6 +150,8 @@ impl Weeks {
                     .plus(rng.random_range(0..90) * MINUTE);
                 let email = format!("funnel{number}@weeks.example");
                 weeks.play(part, &email, number, begins);
+                let outcome = part.outcome().map(|outcome| (email, outcome));
+                weeks.outcomes.extend(outcome);
             }
         }
         weeks.steps.sort_by_key(|step| step.at);
@@ -188,6 +217,20 @@ impl Weeks {
                     self.did(at, email, "meeting", "sales", at);
                 }
             }
+            Part::Won | Part::Lost => {
+                let found = [
+                    ("Sales_Ready__c", json!(true)),
+                    ("Sales_Willing__c", json!(true)),
+                ];
+                let accepted = review.plus(HOUR);
+                self.writes(accepted, email, Side::Crm, &found);
+                self.step(accepted.plus(DAY), email, What::Converts);
+                // The follow-through is over when somebody is no longer only accepted.
+                let won = part == Part::Won;
+                let reason = if won { "best price" } else { "timing" };
+                let ends = What::Ends { won, reason };
+                self.step(accepted.plus(30 * DAY), email, ends);
+            }
             Part::Refused => {
                 let found = [
                     ("Sales_Ready__c", json!(false)),
@@ -238,7 +281,7 @@ pub fn hand(side: Side) -> Actor {
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn judge(weeks: &Weeks, engine: &Engine) -> anyhow::Result<Funnel> {
+pub async fn judge(weeks: &Weeks, engine: &Engine, map: &System) -> anyhow::Result<Funnel> {
     let active = engine.active();
     let Some(setup) = active.rules.funnel.as_deref() else {
         return Ok(Funnel::default());
@@ -289,6 +332,18 @@ pub async fn judge(weeks: &Weeks, engine: &Engine) -> anyhow::Result<Funnel> {
             expect(format!("people in {stage}"), people, should);
         }
     }
+    let mut told = 0;
+    for (email, outcome) in &weeks.outcomes {
+        let record = person(map, Side::Map, std::slice::from_ref(email));
+        let record = record.and_then(|(object, id)| map.record(object, &id));
+        told += u64::from(record.is_some_and(|r| r.value("last_deal_outcome") == *outcome));
+    }
+    let ended = u64::try_from(weeks.outcomes.len()).unwrap_or(u64::MAX);
+    expect(
+        "deals of which marketing knows how they ended".to_owned(),
+        told,
+        ended,
+    );
     let keys = report.recycle_keys;
     expect("recycled".to_owned(), report.recycled, recycled);
     expect("distinct keys of recycles".to_owned(), keys, recycled);

@@ -201,6 +201,42 @@ impl World {
                     .edit(step.at, &hand, object, &id, fields)
                     .map_err(|why| anyhow::anyhow!("a system refuses an edit: {why:?}"))?;
             }
+            weeks::What::Converts => {
+                let (_, lead) = of(Side::Crm)?;
+                let hand = weeks::hand(Side::Crm);
+                let refused = |why| anyhow::anyhow!("the CRM refuses a deal: {why:?}");
+                let made = self
+                    .crm
+                    .convert(step.at, &hand, &lead, None, None)
+                    .map_err(refused)?;
+                let deal = baton_sandbox::fields([
+                    ("Name", json!(step.email)),
+                    ("AccountId", json!(made.account)),
+                    ("ContactId", json!(made.contact)),
+                    ("StageName", json!("Proposal")),
+                    ("Amount", json!(4_200)),
+                    ("CloseDate", json!("2027-03-31")),
+                    ("IsClosed", json!(false)),
+                    ("IsWon", json!(false)),
+                ]);
+                self.crm
+                    .create(step.at, &hand, Object::Deal, deal)
+                    .map_err(refused)?;
+            }
+            weeks::What::Ends { won, reason } => {
+                let deal = self.crm.find(Object::Deal, "Name", &json!(step.email));
+                let deal = deal.context("the CRM has lost a deal")?.to_owned();
+                let stage = if *won { "Closed Won" } else { "Closed Lost" };
+                let ends = baton_sandbox::fields([
+                    ("StageName", json!(stage)),
+                    ("IsClosed", json!(true)),
+                    ("IsWon", json!(won)),
+                    ("Loss_Reason__c", json!(reason)),
+                ]);
+                self.crm
+                    .edit(step.at, &weeks::hand(Side::Crm), Object::Deal, &deal, ends)
+                    .map_err(|why| anyhow::anyhow!("the CRM refuses the end of a deal: {why:?}"))?;
+            }
             weeks::What::Did {
                 side,
                 kind,

@@ -156,7 +156,11 @@ fn whole_way() -> Played {
         41 * 24,
         What::Deal {
             deal,
-            standing: Standing::Won(Ending::default()),
+            standing: Standing::Won(Ending {
+                reason: Some("best price".into()),
+                amount: Some(4200.into()),
+                campaign: Some("701".into()),
+            }),
         },
     );
     played

@@ -56,12 +56,17 @@ fn read(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>, root: &Path) {
     }
 }
 
-/// The shipped rules for these two systems.
+/// The shipped rules for these two systems, with deals that name several people.
 fn shipped() -> Active {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../config");
     let mut files = BTreeMap::new();
     read(&root, &mut files, &root);
     files.insert("systems.toml".into(), SYSTEMS.into());
+    let deal = String::from_utf8(files["deal.toml".as_ref() as &Path].clone()).unwrap();
+    let one = "[deal.fields.contact]\ntype = \"reference\"";
+    assert!(deal.contains(one));
+    let several = deal.replace(one, "[deal.fields.contact]\ntype = \"multi_select\"");
+    files.insert("deal.toml".into(), several.into());
     let loaded = baton_config::load_from(&files, &baton_config::Environment::default());
     let (rules, settings, texts) = sound(loaded).unwrap_or_else(|unsound| panic!("{unsound}"));
     Active::new(rules, settings, texts).unwrap()
@@ -216,4 +221,29 @@ async fn the_figures_are_those_of_the_month() {
     assert_eq!(moved("sdr_review", "sal"), 1);
     assert_eq!(moved("sdr_review", "recycled"), 1);
     assert_eq!(moved("sal", "recycled"), 0);
+}
+
+#[tokio::test]
+async fn a_deal_and_its_people_find_each_other_in_the_store_whichever_comes_first() {
+    let mut walk = Walk::new().await;
+    let email = |who: &str| format!(r#""fields":{{"email":"{who}@example.com"}}"#);
+    let early = email("early");
+    walk.says(0, "crm", "contact:c-early", &early).await;
+    let opens = r#""fields":{"contact":["c-early","c-late"],"stage":"Proposal","closed":false}"#;
+    walk.says(1, "crm", "deal:d", opens).await;
+    walk.says(2, "crm", "contact:c-late", &email("late")).await;
+    let stages = |people: Vec<baton_core::state::State>| -> Vec<&'static str> {
+        let funnels = people.into_iter().filter_map(|person| person.funnel);
+        funnels
+            .map(|funnel| funnel.present().stage.as_str())
+            .collect()
+    };
+    assert_eq!(stages(walk.people().await), ["opportunity", "opportunity"]);
+    // Forty-five days without a word are too many, but somebody talks to one of them.
+    let met = r#""class":"activity","kind":"meeting","fields":{"by":"sales"}"#;
+    walk.says(40 * 24, "crm", "contact:c-late", met).await;
+    walk.passes(84 * 24).await;
+    assert_eq!(stages(walk.people().await), ["opportunity", "opportunity"]);
+    walk.passes(86 * 24).await;
+    assert_eq!(stages(walk.people().await), ["recycled", "recycled"]);
 }

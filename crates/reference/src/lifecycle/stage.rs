@@ -252,6 +252,18 @@ impl<'e> Machine<'e> {
                 reason,
             } => self.hear_qualified(*ready, *willing, *reason),
             What::Deal { deal, standing } => self.hear_deal(*deal, standing),
+            What::OfDeal {
+                deal,
+                kind,
+                actor,
+                counts,
+            } => {
+                let open = self.deals.get(deal).map(|(standing, _)| standing);
+                let together = matches!(open, Some(Standing::Open { .. }));
+                if *counts && together {
+                    self.hear_attention(*kind, *actor, fact.time.floor(self.editions.quantum));
+                }
+            }
             What::Returned { reason } => self.returned(*reason),
             What::Delivered => {
                 self.stop(&[Signal::Delivered]);
@@ -268,17 +280,7 @@ impl<'e> Machine<'e> {
         if act.actor == Actor::Buyer && self.rules.ready.acceleration.contains(&act.kind) {
             self.accelerations.push((happened, act.kind));
         }
-        let stall = self
-            .rules
-            .stages
-            .get(&self.stage)
-            .and_then(|s| s.stall.as_ref());
-        let machine = matches!(act.actor, Actor::Automation | Actor::Baton);
-        if stall.is_some_and(|s| includes(&s.by, act)) && !machine && happened > self.last_act {
-            self.last_act = happened;
-            self.stall_over = false;
-            self.nudged = false;
-        }
+        self.hear_attention(act.kind, act.actor, happened);
         let names: Vec<Name> = self.clocks.keys().copied().collect();
         for name in names {
             let clock = self.clocks.get_mut(&name).expect("it runs");
@@ -294,6 +296,22 @@ impl<'e> Machine<'e> {
             if rule.start.iter().any(|s| is_act(s, act)) {
                 self.start_clock(*name, rule);
             }
+        }
+    }
+
+    fn hear_attention(&mut self, kind: Name, actor: Actor, happened: Millis) {
+        let stall = self
+            .rules
+            .stages
+            .get(&self.stage)
+            .and_then(|s| s.stall.as_ref());
+        let machine = matches!(actor, Actor::Automation | Actor::Baton);
+        let counts =
+            stall.is_some_and(|s| s.by.kinds.contains(&kind) && s.by.actors.contains(&actor));
+        if counts && !machine && happened > self.last_act {
+            self.last_act = happened;
+            self.stall_over = false;
+            self.nudged = false;
         }
     }
 
@@ -360,7 +378,7 @@ impl<'e> Machine<'e> {
             _ => None,
         };
         let was = self.deals.get(&deal);
-        if was.is_some_and(|(old, _)| old == standing) {
+        if was.map_or(&Standing::Gone, |(old, _)| old) == standing {
             return;
         }
         let had_won = matches!(was, Some((Standing::Won(_), _)));

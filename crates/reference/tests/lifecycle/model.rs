@@ -147,6 +147,9 @@ pub fn what() -> impl Strategy<Value = What> {
         5 => (prop::option::weighted(0.7, prop::bool::weighted(0.8)), prop::option::weighted(0.7, prop::bool::weighted(0.8)), reason())
             .prop_map(|(ready, willing, reason)| What::Qualified { ready, willing, reason }),
         4 => deals.prop_map(|(nth, standing)| What::Deal { deal: deal(nth), standing }),
+        1 => (1_u8..3, prop::sample::select(vec!["call", "meeting", "reply"]), any::<bool>()).prop_map(|(nth, kind, counts)| {
+            What::OfDeal { deal: deal(nth), kind: n(kind), actor: Actor::Sales, counts }
+        }),
         2 => fields.prop_map(|(field, value)| What::Field { field: n(field), value }),
         1 => bought,
         1 => (any::<bool>(), any::<bool>()).prop_map(|(account, on)| What::Suppressed {

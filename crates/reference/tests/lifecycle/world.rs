@@ -452,6 +452,7 @@ pub fn open(stage: &str, closing: Option<i64>) -> Standing {
     Standing::Open {
         stage: n(stage),
         closing: closing.map(hours),
+        starts: None,
     }
 }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod convergence;
+mod deals;
 mod scenarios;
 mod way;
 mod world;

@@ -133,7 +133,7 @@ impl Scene {
         if record.object == Object::Lead {
             self.world.converts(&record, "003");
         }
-        "003".to_owned()
+        "crm:003".to_owned()
     }
 
     fn done(&self) -> Vec<Done> {
@@ -256,6 +256,9 @@ impl Scene {
 
 /// A value as it is written here.
 fn canonical(kind: &FieldType, text: &str) -> Value {
+    if text == "nothing" {
+        return Value::Blank;
+    }
     match kind {
         FieldType::Boolean => Value::Bool(text == "true"),
         FieldType::Number | FieldType::Integer => Value::Number(text.parse().unwrap()),

@@ -12,6 +12,9 @@ pub(super) fn wiring(setup: &Setup) -> Vec<String> {
     for (name, system) in &setup.wiring.systems {
         points.extend(said(setup, *name, system));
     }
+    for (chosen, told) in &setup.rules.tells.campaigns.names {
+        points.push(format!("Sales can start {chosen}: \"{told}\"."));
+    }
     if let Some(deals) = &setup.wiring.deals {
         points.push(format!(
             "Deals: {} tells whether one is closed, {} whether it was won, {} when it is to close. An open deal means {}.",
@@ -19,6 +22,11 @@ pub(super) fn wiring(setup: &Setup) -> Vec<String> {
         ));
         for (theirs, stage) in &deals.stages {
             points.push(format!("A deal in \"{theirs}\" means {stage}."));
+        }
+        if let Some(field) = deals.starts {
+            points.push(format!(
+                "A campaign that is chosen in {field} of a deal enrols its people while it is open."
+            ));
         }
         points.push(
             "A person with several open deals has the stage of the one that is furthest.".into(),
@@ -57,6 +65,7 @@ fn said(setup: &Setup, name: Name, system: &SystemWiring) -> Vec<String> {
         (system.owner, "the owner"),
         (system.handoff, "why somebody is ready"),
         (system.content, "content for the stage"),
+        (system.campaign, "the campaign that sales has started"),
     ] {
         told.extend(field.map(|field| format!("{what} in {field}")));
     }
@@ -85,9 +94,9 @@ fn said(setup: &Setup, name: Name, system: &SystemWiring) -> Vec<String> {
             called(&setup.queues, queue)
         ));
     }
-    if let Some(field) = system.campaign {
+    if let Some(field) = system.starts {
         points.push(format!(
-            "A campaign that sales chooses in {field} of {name} enrols the person."
+            "A campaign that sales chooses in {field} of {name} enrols the person, while it may be nurtured."
         ));
     }
     if let Some(field) = system.suppresses {

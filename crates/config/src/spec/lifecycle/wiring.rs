@@ -87,9 +87,14 @@ pub(super) static SYSTEM_WIRING: TableSpec = table(
             "The field in which it is told the campaign that that deal came from.",
         ),
         key(
+            "starts",
+            Shape::Text,
+            "The field in which a salesperson chooses a campaign for somebody, one of `campaigns`.",
+        ),
+        key(
             "campaign",
             Shape::Text,
-            "The field in which a salesperson chooses a campaign for somebody.",
+            "The field in which it is told into which campaign sales has put somebody.",
         ),
         key(
             "suppresses",
@@ -106,7 +111,7 @@ pub(super) static DEALS: TableSpec = table(
         key(
             "people",
             Shape::Text,
-            "The contact of the same system whose deal it is. Left out: deals move nobody.",
+            "The contact of the same system whose deal it is, or several of them. Left out: deals move nobody.",
         ),
         must("stage", Shape::Text, "Its stage."),
         key(
@@ -120,5 +125,10 @@ pub(super) static DEALS: TableSpec = table(
         key("reason", Shape::Text, "Why it was won or lost."),
         key("amount", Shape::Text, "Its amount."),
         key("campaign", Shape::Text, "The campaign that it came from."),
+        key(
+            "starts",
+            Shape::Text,
+            "The field in which a salesperson chooses a campaign for its people, one of `campaigns`.",
+        ),
     ],
 );

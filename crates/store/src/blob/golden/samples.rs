@@ -348,6 +348,7 @@ pub fn facts() -> Vec<What> {
             standing: Standing::Open {
                 stage: "opportunity".into(),
                 closing: Some(Millis(1_776_463_600_000)),
+                starts: Some("Webinars".into()),
             },
         },
         What::Claim {
@@ -377,6 +378,12 @@ pub fn facts() -> Vec<What> {
         What::Deal {
             deal: person(8),
             standing: Standing::Gone,
+        },
+        What::OfDeal {
+            deal: person(9),
+            kind: "meeting".into(),
+            actor: Actor::Sales,
+            counts: true,
         },
     ]
 }
