@@ -32,11 +32,15 @@ impl Fold<'_> {
             Some((was_won, known.ended?))
         });
         let now = self.w.now;
-        let ended = standing.ended().map(|(won, _)| match had_ended {
-            // It is only told otherwise.
-            Some((was_won, ended)) if was_won == won => ended,
-            _ => now,
+        let ends = standing.ended().is_some_and(|(won, _)| {
+            // Else it has ended before, and only more is told of it.
+            had_ended.is_none_or(|(was_won, _)| was_won != won)
         });
+        let ended = if ends {
+            Some(now)
+        } else {
+            standing.ended().and(had_ended).map(|(_, at)| at)
+        };
         let now_known = Deal {
             standing: standing.clone(),
             aside,
@@ -45,7 +49,7 @@ impl Fold<'_> {
         self.w.deals.insert(deal, now_known);
         if let Some((won, ending)) = standing.ended() {
             self.w.customer |= won;
-            if had_ended.is_none_or(|(was_won, _)| was_won != won) {
+            if ends {
                 self.course.outcomes.push(Outcome {
                     at: now,
                     deal,
@@ -66,7 +70,7 @@ impl Fold<'_> {
         });
         match furthest.max() {
             Some((_, stage)) => self.follow_deal(stage),
-            None => self.follow_end(standing),
+            None => self.follow_end(standing, ends),
         }
     }
 
@@ -102,13 +106,14 @@ impl Fold<'_> {
         }
     }
 
-    fn follow_end(&mut self, standing: &Standing) {
+    /// The last open deal ended, or more is told of one that had ended.
+    fn follow_end(&mut self, standing: &Standing, ends: bool) {
         let rules = Arc::clone(&self.rules);
         let marks = rules.landmarks;
         let from = self.w.stage;
-        let worked = rules.phase(from) == Some(Phase::Worked);
+        let worked = ends && rules.phase(from) == Some(Phase::Worked);
         match standing {
-            Standing::Won(_) if from != marks.won && from != marks.customer => {
+            Standing::Won(_) if ends && from != marks.won && from != marks.customer => {
                 self.move_if_legal(marks.won, None);
             }
             // A customer who did not buy once more is a customer.

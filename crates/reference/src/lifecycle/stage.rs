@@ -419,13 +419,13 @@ impl<'e> Machine<'e> {
         let marks = self.rules.landmarks;
         let worked = self.phase(self.stage) == Some(Phase::Worked);
         let (to, reason) = match standing {
-            Standing::Won(_) if ![marks.won, marks.customer].contains(&self.stage) => {
+            Standing::Won(_) if !had_won && ![marks.won, marks.customer].contains(&self.stage) => {
                 (marks.won, None)
             }
-            Standing::Lost(ending) if worked && self.customer => {
+            Standing::Lost(ending) if !had_lost && worked && self.customer => {
                 (marks.customer, ending.known_reason())
             }
-            Standing::Lost(ending) if worked || self.stage == marks.lost => {
+            Standing::Lost(ending) if !had_lost && worked || self.stage == marks.lost => {
                 (marks.lost, ending.known_reason())
             }
             _ => return,
