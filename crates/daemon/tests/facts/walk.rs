@@ -56,15 +56,24 @@ fn read(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>, root: &Path) {
     }
 }
 
-/// The shipped rules for these two systems.
+/// The shipped rules for the two systems.
 fn shipped() -> Active {
+    shipped_for(SYSTEMS)
+}
+
+fn shipped_for(systems: &str) -> Active {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../config");
     let mut files = BTreeMap::new();
     read(&root, &mut files, &root);
-    files.insert("systems.toml".into(), SYSTEMS.into());
+    files.insert("systems.toml".into(), systems.into());
     let loaded = baton_config::load_from(&files, &baton_config::Environment::default());
     let (rules, settings, texts) = sound(loaded).unwrap_or_else(|unsound| panic!("{unsound}"));
     Active::new(rules, settings, texts).unwrap()
+}
+
+/// The CRM's answers are waited for.
+fn answering() -> Active {
+    shipped_for(&SYSTEMS.replacen("acks = \"none\"\n", "", 1))
 }
 
 struct Walk {
@@ -75,9 +84,13 @@ struct Walk {
 
 impl Walk {
     async fn new() -> Self {
+        Self::of(shipped()).await
+    }
+
+    async fn of(active: Active) -> Self {
         let (store, kept) = crate::backing().await;
         Self {
-            engine: engine_on(store, shipped()).await,
+            engine: engine_on(store, active).await,
             _kept: kept,
             told: 0,
         }
@@ -98,7 +111,10 @@ impl Walk {
 
     /// Time goes by, and what falls due is carried out when it does.
     async fn passes(&self, hours: i64) {
-        let to = NOON.plus(hours * HOUR);
+        self.passes_until(NOON.plus(hours * HOUR)).await;
+    }
+
+    async fn passes_until(&self, to: Millis) {
         while let Some(due) = self.engine.store.next_due().await.unwrap() {
             if due > to {
                 break;
@@ -115,6 +131,34 @@ impl Walk {
         );
         self.says(hours, "map", &format!("contact:m-{who}"), &fields)
             .await;
+    }
+
+    /// The CRM refuses the last command that it got, ten seconds after the hour: as a whole, or these fields.
+    async fn crm_refuses(&mut self, hours: i64, refused: &str) {
+        let arrival = NOON.plus(hours * HOUR + 10_000);
+        self.passes_until(arrival).await;
+        let commands = outbox(&self.engine).await;
+        let command = commands
+            .iter()
+            .rfind(|row| row.topic == OutTopic::Commands("crm".into()));
+        let command: serde_json::Value = serde_json::from_slice(&command.unwrap().body).unwrap();
+        let answer = serde_json::json!({
+            "command_id": command["command_id"], "system": "crm", "object": "lead", "id": command["id"],
+            "outcome": "refused", "error": "no room", "refused": serde_json::from_str::<serde_json::Value>(refused).unwrap(),
+        });
+        self.told += 1;
+        let mut said = message("crm", self.told, &answer.to_string());
+        said.topic = "baton.crm.results".into();
+        said.arrival = arrival;
+        let report = self.engine.process(&mut vec![said]).await.unwrap();
+        assert_eq!(report.answers, 1, "{answer}");
+    }
+
+    /// What the metrics say.
+    fn metric(&self, name: &str) -> Option<u64> {
+        let told = self.engine.metrics.expose();
+        let line = told.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().parse().ok()
     }
 
     async fn people(&self) -> Vec<baton_core::state::State> {
@@ -216,4 +260,39 @@ async fn the_figures_are_those_of_the_month() {
     assert_eq!(moved("sdr_review", "sal"), 1);
     assert_eq!(moved("sdr_review", "recycled"), 1);
     assert_eq!(moved("sal", "recycled"), 0);
+}
+
+#[tokio::test]
+async fn promises_that_were_kept_are_counted_beside_those_that_were_broken() {
+    let walk = a_month().await;
+    let of = |metric: &str, clock: &str| {
+        walk.metric(&format!(
+            "baton_{metric}_total{{clock=\"{clock}\",shadow=\"false\"}}"
+        ))
+    };
+    // Two were looked at in time, one was forgotten; of the two nobody followed through.
+    assert_eq!(of("promises_kept", "follow_up"), Some(2));
+    assert_eq!(of("breaches", "follow_up"), Some(1));
+    assert_eq!(of("promises_kept", "follow_through"), None);
+}
+
+#[tokio::test]
+async fn a_handoff_that_the_crm_refuses_is_counted_whether_it_makes_a_record_or_changes_one() {
+    let refused = |walk: &Walk| walk.metric("baton_handoffs_refused_total");
+    let mut walk = Walk::of(answering()).await;
+    walk.comes_in(0, "new", 20).await;
+    walk.comes_in(1, "new", 120).await;
+    assert_eq!(refused(&walk), Some(0));
+    walk.crm_refuses(1, "{}").await;
+    assert_eq!(refused(&walk), Some(1), "a record is not made");
+
+    for (points, expected) in [(20, 0), (120, 1)] {
+        let mut walk = Walk::of(answering()).await;
+        let email = r#""fields":{"email":"known@example.com"}"#;
+        walk.says(0, "crm", "lead:c-known", email).await;
+        walk.comes_in(1, "known", points).await;
+        let too_long = r#"{"sales_handoff":"too long","company":"too long"}"#;
+        walk.crm_refuses(1, too_long).await;
+        assert_eq!(refused(&walk), Some(expected), "{points} points");
+    }
 }
