@@ -3,5 +3,6 @@
 
 mod convergence;
 mod scenarios;
+mod variant;
 mod way;
 mod world;
