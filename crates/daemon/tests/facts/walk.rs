@@ -14,6 +14,8 @@ use baton_core::{
     wire::LifecycleMessage,
 };
 
+use baton_store::OutboxSeq;
+
 use crate::given::{NOON, engine_on, message, outbox, settle};
 
 /// Two systems that speak Baton's own form, and are not waited for.
@@ -295,4 +297,69 @@ async fn a_handoff_that_the_crm_refuses_is_counted_whether_it_makes_a_record_or_
         walk.crm_refuses(1, too_long).await;
         assert_eq!(refused(&walk), Some(expected), "{points} points");
     }
+}
+
+/// More than fit into two transactions of timers.
+const MANY: i64 = 1_100;
+
+/// So many become ready at once, and nobody has looked at them when time has run out.
+async fn many_are_forgotten() -> Walk {
+    let walk = Walk::new().await;
+    let come = (0..MANY).map(|n| {
+        let fields = format!(
+            r#""fields":{{"email":"p{n}@example.com","company":"Example","lead_score":120}}"#
+        );
+        let body = format!(r#"{{"object":"contact","id":"m-{n}","time":"{NOON}",{fields}}}"#);
+        let mut said = message("map", n, &body);
+        said.arrival = NOON;
+        said
+    });
+    settle(&walk.engine, come.collect()).await;
+    walk
+}
+
+async fn each_promise_is_broken_once(walk: &Walk) {
+    let (ever, never) = (Millis(0), Millis::NEVER);
+    let deeds = walk.engine.store.deeds(ever, never).await.unwrap();
+    let broken: Vec<_> = deeds.iter().filter(|d| d.what == "breach").collect();
+    let people: BTreeSet<_> = broken.iter().map(|deed| deed.entity).collect();
+    assert_eq!((broken.len(), people.len()), (1_100, 1_100));
+    let mut told = 0;
+    let mut after = OutboxSeq::default();
+    loop {
+        let page = walk.engine.store.outbox_page(after, 1_000).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        told += page
+            .iter()
+            .filter(|row| row.topic == OutTopic::Lifecycle)
+            .map(|row| serde_json::from_slice::<LifecycleMessage>(&row.body).unwrap())
+            .filter(|message| message.told.kind() == "breach")
+            .count();
+    }
+    assert_eq!(told, 1_100);
+}
+
+#[tokio::test]
+async fn timers_of_more_people_than_fit_one_transaction_are_each_carried_out_once() {
+    let walk = many_are_forgotten().await;
+    walk.passes(25).await;
+    each_promise_is_broken_once(&walk).await;
+    let broken = r#"baton_breaches_total{clock="follow_up",shadow="false"}"#;
+    assert_eq!(walk.metric(broken), Some(1_100));
+    let due = walk.engine.clock.now();
+    assert_eq!(walk.engine.store.overdue(due).await.unwrap(), (0, None));
+}
+
+#[tokio::test]
+async fn two_workers_at_the_same_timers_carry_each_out_once() {
+    let walk = many_are_forgotten().await;
+    let other = engine_on(walk.engine.store.clone(), shipped()).await;
+    let all_is_due = NOON.plus(25 * HOUR);
+    for engine in [&walk.engine, &other] {
+        engine.clock.advance_to(all_is_due);
+    }
+    let (one, two) = tokio::join!(walk.engine.fire_timers(), other.fire_timers());
+    assert!(one.unwrap() > 0 && two.unwrap() > 0);
+    each_promise_is_broken_once(&walk).await;
 }
