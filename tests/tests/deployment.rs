@@ -50,6 +50,7 @@ fn alerts_and_dashboard_read_metrics_that_exist() {
     for file in [
         "deploy/prometheus/alerts.yml",
         "deploy/prometheus/alerts.test.yml",
+        "deploy/prometheus/alerts.days.test.yml",
         "deploy/grafana/dashboards/baton.json",
     ] {
         let unknown: Vec<_> = metrics_in(&text(file))
@@ -68,10 +69,9 @@ fn every_alert_has_its_entry_in_the_runbook_and_a_test_of_its_own() {
         .map(str::to_owned)
         .collect();
     assert_eq!(runbook, alerts());
-    let (rules, tests) = (
-        text("deploy/prometheus/alerts.yml"),
-        text("deploy/prometheus/alerts.test.yml"),
-    );
+    let rules = text("deploy/prometheus/alerts.yml");
+    let tests =
+        text("deploy/prometheus/alerts.test.yml") + &text("deploy/prometheus/alerts.days.test.yml");
     for alert in alerts() {
         let link = format!("runbook: docs/runbook.md#{}", alert.to_lowercase());
         assert!(rules.contains(&link), "{alert} does not link its entry");
@@ -115,7 +115,9 @@ fn tool(program: &str, arguments: &[&str], folder: &str) {
 #[test]
 fn promtool_lets_every_alert_speak_and_be_silent() {
     let folder = "deploy/prometheus";
-    tool("promtool", &["test", "rules", "alerts.test.yml"], folder);
+    for file in ["alerts.test.yml", "alerts.days.test.yml"] {
+        tool("promtool", &["test", "rules", file], folder);
+    }
     tool(
         "promtool",
         &["check", "config", "--syntax-only", "prometheus.yml"],

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     change::{Change, Format, Outcome, RawChange},
+    effects::Counted,
     holdings::Holding,
     id::{Digest, EntityId, Object, Position, RecordKey},
     name::Name,
@@ -113,6 +114,8 @@ pub struct Out {
     pub unparked: Vec<Digest>,
     /// Where people stand in the funnel from now on, as far as that may have changed: the last word on each.
     pub placings: BTreeMap<EntityId, Placing>,
+    /// What was counted in the funnel.
+    pub counted: Vec<Counted>,
     /// Law violations noticed by cheap checks: (law, count).
     pub violations: BTreeMap<&'static str, u64>,
 }

@@ -6,6 +6,7 @@
 pub mod alarm;
 pub mod calendar;
 pub mod clocks;
+mod counted;
 pub mod course;
 pub mod deals;
 pub mod difference;

@@ -61,6 +61,45 @@ fn everything_sent_is_settled_and_answered_and_the_figures_agree() {
 }
 
 #[test]
+fn every_timer_is_carried_out_and_the_funnels_cost_is_that_of_its_rounds() {
+    let timers = ["--due", "60", "--pace", "50", "--seconds", "1"];
+    let stream = ["--people", "30", "--changes", "200", "--acts", "3"];
+    let args = [
+        &timers[..],
+        &stream,
+        &["--pending", "2000", "--rounds", "1"],
+    ]
+    .concat();
+    let report = measured("lifecycle", &args);
+    let at_once = report["at_once"].as_array().unwrap();
+    let timers: Vec<&Value> = at_once.iter().map(|due| &due["timers"]).collect();
+    assert_eq!(timers, [60, 12]);
+    for due in at_once {
+        let rate = |key: &str| due[key].as_f64().unwrap();
+        // They are told after they were carried out.
+        assert!(rate("told_per_s") > 0.0 && rate("told_per_s") <= rate("fired_per_s"));
+    }
+    let paced = report["paced"].as_array().unwrap();
+    let pending: Vec<&Value> = paced.iter().map(|paced| &paced["pending"]).collect();
+    assert_eq!(pending, [2, 2_000]);
+    for paced in paced {
+        assert_eq!(paced["due"], 50);
+        let late = |key: &str| paced[key].as_i64().unwrap();
+        assert!(0 <= late("p50_ms"), "{paced}");
+        assert!(late("p50_ms") <= late("p99_ms") && late("p99_ms") <= late("most_ms"));
+    }
+    let round = &report["cost"]["rounds"][0];
+    if cfg!(target_os = "linux") {
+        let cpu = |variant: &str| round[variant]["cpu_us"].as_f64().unwrap();
+        let ratio = report["cost"]["ratio"].as_f64().unwrap();
+        assert!((ratio - cpu("funnel") / cpu("plain")).abs() < 1e-9);
+        assert!(round["act_cpu_us"].as_f64().unwrap() > 0.0);
+        assert!(report["memory_growth"].as_f64().unwrap() > 0.0);
+    }
+    assert_eq!(report["aims"].as_array().unwrap().len(), 7);
+}
+
+#[test]
 fn the_log_alone_is_measured_in_both_modes_and_without_kafka_there_is_no_ratio() {
     let args = ["--messages", "500", "--rounds", "1", "--seconds", "1"];
     let report = measured("log", &args);

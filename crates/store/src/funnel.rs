@@ -3,7 +3,7 @@
 
 use baton_core::{
     book::{Out, Placing},
-    id::{Digest, EntityId},
+    id::{Digest, EntityId, Kind},
     name::Name,
     time::Millis,
     wire::{Ending, Lifecycle, LifecycleMessage},
@@ -80,8 +80,8 @@ pub(crate) const PUT_STANDINGS: Sql = Sql {
 };
 const STANDINGS: Sql = Sql {
     text: "SELECT kind, entity, at, stage, since, episode FROM standings
-           WHERE at <= $1 AND (until IS NULL OR until > $1) AND entity > $2
-           ORDER BY entity LIMIT $3",
+           WHERE kind = $1 AND entity > $2 AND at <= $3 AND (until IS NULL OR until > $3)
+           ORDER BY entity LIMIT $4",
     table: "standings",
     key: 2,
     input: &[],
@@ -93,8 +93,8 @@ const PEOPLE: Sql = Sql {
     input: &[],
 };
 const LAST: Sql = Sql {
-    text: "SELECT MAX(at) FROM standings",
-    table: "standings",
+    text: "SELECT at FROM ledger WHERE seq IN (SELECT MAX(seq) FROM ledger)",
+    table: "ledger",
     key: 0,
     input: &[],
 };
@@ -313,7 +313,9 @@ impl Store {
         let mut after = Vec::new();
         let mut held = self.pool.reader().await?;
         loop {
-            let cells = vec![at.0.into(), after.into(), page()];
+            // Only people have a place. Said so that a page is found by the key, and not among all.
+            let person = code::of_kind(Kind::Person);
+            let cells = vec![person.into(), after.into(), at.0.into(), page()];
             let rows = held.conn().fetch(&STANDINGS, cells, stands).await?;
             let is_last = rows.len() < PAGE;
             all.extend(rows);
@@ -339,17 +341,18 @@ impl Store {
             .await
     }
 
-    /// The last instant of the log's clock at which somebody came to stand somewhere; untimed if nobody stands anywhere.
+    /// The instant of the log's clock at which anything was last taken in, as the newest row of the ledger has it, by which
+    /// nobody has to look at everybody; untimed if nothing was.
     ///
     /// # Errors
     /// As [`Store::standings`].
-    pub async fn last_standing(&self) -> Result<Millis, Error> {
+    pub async fn last_taken_in(&self) -> Result<Millis, Error> {
         let mut held = self.pool.reader().await?;
         let found = held
             .conn()
-            .fetch(&LAST, Vec::new(), |row| row.opt_int(0, "at"))
+            .fetch(&LAST, Vec::new(), |row| row.int(0, "at"))
             .await?;
-        let last = found.into_iter().flatten().next();
+        let last = found.into_iter().next();
         Ok(last.map_or(Millis::UNTIMED, Millis))
     }
 

@@ -23,6 +23,7 @@ mod row;
 mod runs;
 mod scratch;
 mod server;
+mod sleepers;
 mod sql;
 mod steward;
 #[cfg(feature = "testing")]

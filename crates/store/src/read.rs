@@ -36,6 +36,12 @@ const NEXT_DUE: Sql = Sql {
     key: 0,
     input: &[],
 };
+const COUNT_DUE: Sql = Sql {
+    text: "SELECT COUNT(*), MIN(wake) FROM entities WHERE wake <= $1",
+    table: "entities",
+    key: 0,
+    input: &[],
+};
 const PAGE: Sql = Sql {
     text: "SELECT kind, id, version, body, newest FROM entities WHERE kind = $1 AND id > $2 ORDER BY id LIMIT $3",
     table: "entities",
@@ -136,6 +142,23 @@ impl Store {
                 ))
             })
             .await
+    }
+
+    /// How many timers are due at `now`, and since when the longest of them has been.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn overdue(&self, now: Millis) -> Result<(u64, Option<Millis>), Error> {
+        let mut held = self.pool.reader().await?;
+        let found = held
+            .conn()
+            .fetch(&COUNT_DUE, vec![now.0.into()], |row| {
+                let count = row.int(0, "count")?;
+                let count = u64::try_from(count).map_err(|e| Bad::new("count", e))?;
+                Ok((count, row.opt_int(1, "wake")?.map(Millis)))
+            })
+            .await?;
+        Ok(found.into_iter().next().unwrap_or_default())
     }
 
     /// The earliest instant at which a timer is due, past ones included.

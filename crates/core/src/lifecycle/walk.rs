@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    counted,
     course::Course,
     funnel::Funnel,
     hearing::{Heard, Hearing},
@@ -60,12 +61,17 @@ pub(crate) fn walk(
         Some(funnel) => funnel,
         None => Box::new(Funnel::new(state.id, &setup.editions)),
     };
-    let before = funnel.present().clone();
+    let next = funnel.present().next;
     let heard = listen(state, &mut funnel, setup, rules, at, |hearing| {
         hearing.hear(input, touched);
     });
     walked.outcome = heard.outcome;
-    let is_due = before.next.is_some_and(|next| next <= at);
+    let is_due = next.is_some_and(|next| next <= at);
+    if let Input::Answer(answer) = input {
+        effects
+            .counted
+            .extend(counted::refused(state, &funnel, setup, answer));
+    }
     let is_moved = matches!(
         input,
         Input::Absorb(_) | Input::Steward(StewardAct::Unmerge { .. } | StewardAct::Rejudge)
@@ -96,9 +102,14 @@ pub(crate) fn walk(
         }
         (now, course) = funnel.course(&setup.editions, at);
     }
+    let before = funnel.present().words.clone();
     let deeds = funnel.carry_out(&now, &course, at);
+    let due = next.filter(|_| is_due);
+    effects
+        .counted
+        .extend(counted::kept(&course, &heard.moments, due));
     let told = &funnel.present().words;
-    walked.touched.extend(changed(&before.words, told));
+    walked.touched.extend(changed(&before, told));
     state.funnel = Some(funnel);
     // Before anything is sealed: they tell of the facts that brought them about.
     for deed in &deeds {

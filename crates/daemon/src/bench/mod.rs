@@ -2,8 +2,13 @@
 
 mod child;
 pub mod core;
+pub mod lifecycle;
 pub mod log;
 pub mod mirror;
 mod people;
 mod process;
 mod shape;
+mod site;
+mod target;
+mod trace;
+mod worker;

@@ -27,6 +27,25 @@ pub const FIELDS: [&str; 20] = [
     "score",
 ];
 
+/// Where a CRM says how far somebody is, and where marketing's points stand: indexes of [`FIELDS`].
+const STATUS: usize = 16;
+pub const SCORE: usize = 19;
+
+/// What a CRM says of people.
+const STATUSES: [&str; 5] = ["open", "contacted", "working", "nurturing", "unqualified"];
+
+/// Points rise to one less than this.
+const POINTS: u32 = 140;
+
+/// What values look like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Values {
+    /// All of them are texts.
+    Texts,
+    /// As a funnel reads them: points, and what a CRM says.
+    Points,
+}
+
 /// The source's clock: when it starts, and how far it goes on from one change to the next.
 #[derive(Clone, Copy, Debug)]
 pub struct Calendar {
@@ -76,14 +95,16 @@ pub struct People {
     values: Vec<[u32; FIELDS.len()]>,
     sequence: u64,
     calendar: Calendar,
+    look: Values,
 }
 
 impl People {
-    pub fn new(count: usize, calendar: Calendar) -> Self {
+    pub fn new(count: usize, calendar: Calendar, look: Values) -> Self {
         Self {
             values: vec![[0; FIELDS.len()]; count],
             sequence: 0,
             calendar,
+            look,
         }
     }
 
@@ -111,7 +132,7 @@ impl People {
             if changed.iter().any(|(f, _)| *f == field) {
                 continue;
             }
-            let before = text(person, field, self.values[person][field]);
+            let before = self.text(person, field, self.values[person][field]);
             self.values[person][field] = 1 + rng.random_range(0..1_000_000);
             changed.push((field, before));
         }
@@ -128,7 +149,23 @@ impl People {
             time: self.calendar.start.saturating_add(since),
             sequence: self.sequence,
             changed,
-            values: values.map(|(i, value)| text(person, i, *value)).collect(),
+            values: values
+                .map(|(field, value)| self.text(person, field, *value))
+                .collect(),
+        }
+    }
+
+    /// Something that a person does: none of its values changes.
+    pub fn act(&mut self, person: usize) -> Touch {
+        self.told(person, Vec::new())
+    }
+
+    fn text(&self, person: usize, field: usize, value: u32) -> String {
+        match (self.look, field) {
+            (Values::Points, SCORE) => (value % POINTS).to_string(),
+            // Every value is one of a few.
+            (Values::Points, STATUS) => STATUSES[value as usize % STATUSES.len()].to_owned(),
+            _ => text(person, field, value),
         }
     }
 

@@ -221,7 +221,8 @@ const fn sent(touch: &Touch, text: String) -> Sent {
     }
 }
 
-fn canonical(format: Format, touch: &Touch) -> String {
+/// The change in the canonical form.
+pub fn canonical(format: Format, touch: &Touch) -> String {
     let mut text = format!(
         r#"{{"object":"{}","id":"{}","class":"event","time":{},"actor":"user-7","cause":"manual_edit","fields":{{"#,
         kind(format).as_str(),
@@ -235,6 +236,16 @@ fn canonical(format: Format, touch: &Touch) -> String {
     }
     text.push_str("}}");
     text
+}
+
+/// What somebody did, in the canonical form.
+pub fn act(format: Format, touch: &Touch, act: &str) -> String {
+    format!(
+        r#"{{"object":"{}","id":"{}","class":"activity","time":{},"kind":"{act}","fields":{{"by":"buyer"}}}}"#,
+        kind(format).as_str(),
+        id(format, touch.person),
+        touch.time
+    )
 }
 
 /// What changed, by the vendor's names.

@@ -7,7 +7,7 @@ use baton_config::Secret;
 
 use super::{Place, output};
 use crate::{
-    bench::{core, log, mirror},
+    bench::{core, lifecycle, log, mirror},
     daemon::Stop,
 };
 
@@ -22,6 +22,8 @@ pub enum Command {
     Log(LogArgs),
     /// The whole of it: a daemon with its log and its store, beside librdkafka alone on the same log
     Mirror(MirrorArgs),
+    /// The funnel: how fast timers are carried out, how late, in how much memory, and what it adds to every change
+    Lifecycle(LifecycleArgs),
 }
 
 #[derive(clap::Args, Clone, Copy, Debug)]
@@ -80,6 +82,38 @@ pub struct MirrorArgs {
     seconds: u32,
 }
 
+#[derive(clap::Args, Clone, Debug)]
+pub struct LifecycleArgs {
+    /// Measure with PostgreSQL instead of SQLite: where its address stands, since it may hold a password. Databases are
+    /// made on that server, and dropped at the end
+    #[arg(long, value_name = "env:NAME|file:PATH", value_parser = secret)]
+    postgres: Option<Secret>,
+    /// Timers that are due at once; a million takes minutes. Of people who go back to nurture a fifth as many
+    #[arg(long, value_name = "N", default_value = "1000000", value_parser = clap::value_parser!(u32).range(1..))]
+    due: u32,
+    /// Timers a second while lateness is taken
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
+    pace: u32,
+    /// Seconds at that pace
+    #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u32).range(1..))]
+    seconds: u32,
+    /// Timers that wait while memory is taken; beside it the same with a thousandth of them
+    #[arg(long, value_name = "N", default_value = "10000000", value_parser = clap::value_parser!(u64).range(1..))]
+    pending: u64,
+    /// People whose changes are settled with a funnel and without
+    #[arg(long, value_name = "N", default_value = "20000", value_parser = clap::value_parser!(u32).range(1..))]
+    people: u32,
+    /// Their changes
+    #[arg(long, value_name = "N", default_value = "100000", value_parser = clap::value_parser!(u32).range(1..))]
+    changes: u32,
+    /// What everybody has done before, in one of the variants
+    #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u32).range(1..))]
+    acts: u32,
+    /// Rounds of it; the median counts
+    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+}
+
 /// A secret from where a text says that it stands.
 fn secret(place: &str) -> Result<Secret, String> {
     let found = match place.split_once(':') {
@@ -98,6 +132,7 @@ pub async fn run(place: &Place, command: Command) -> anyhow::Result<ExitCode> {
         Command::Core(args) => run_core(place, args),
         Command::Log(args) => run_log(place, args).await,
         Command::Mirror(args) => run_mirror(place, args).await,
+        Command::Lifecycle(args) => run_lifecycle(place, args).await,
     }
 }
 
@@ -169,6 +204,37 @@ async fn run_mirror(place: &Place, args: MirrorArgs) -> anyhow::Result<ExitCode>
         output::json(&report)?;
     } else {
         output::line(mirror::table(&report).trim_end())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run_lifecycle(place: &Place, args: LifecycleArgs) -> anyhow::Result<ExitCode> {
+    let options = lifecycle::Options {
+        store: args
+            .postgres
+            .map_or(mirror::StoreKind::Sqlite, mirror::StoreKind::Postgres),
+        due: args.due as usize,
+        per_second: args.pace,
+        seconds: args.seconds,
+        pending: [args.pending.div_ceil(1_000), args.pending],
+        stream: lifecycle::Stream {
+            people: args.people as usize,
+            changes: args.changes as usize,
+            acts: args.acts as usize,
+            rounds: args.rounds as usize,
+        },
+        data: place.data.clone(),
+    };
+    let stop = Stop::on_signals()?.soft;
+    let runtime = tokio::runtime::Handle::current();
+    let measuring = tokio::task::spawn_blocking(move || lifecycle::run(&options, &runtime, &stop));
+    let report = measuring
+        .await
+        .context("the benchmark ended in a panic")??;
+    if place.json {
+        output::json(&report)?;
+    } else {
+        output::line(lifecycle::table(&report).trim_end())?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -39,7 +39,7 @@ pub const NO_FUNNEL: &str =
 
 /// The present of the funnel. The log's clock may be ahead of this machine's: of a day that was played, for one.
 pub async fn now(store: &baton_store::Store) -> anyhow::Result<Millis> {
-    Ok(store.last_standing().await?.max(Clock::System.now()))
+    Ok(store.last_taken_in().await?.max(Clock::System.now()))
 }
 
 pub async fn run(place: &Place, args: &Args) -> anyhow::Result<ExitCode> {

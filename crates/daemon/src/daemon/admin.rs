@@ -106,6 +106,11 @@ async fn metrics(State(daemon): State<Daemon>) -> Response {
         Ok(Ok(counts)) => metrics.set_waiting(&counts, daemon.engine.clock.now()),
         Ok(Err(_)) | Err(_) => drop(metrics.store_errors.inc()),
     }
+    let now = daemon.engine.clock.now();
+    match tokio::time::timeout(STORE_PATIENCE, daemon.engine.store.overdue(now)).await {
+        Ok(Ok(overdue)) => metrics.set_due(overdue, now),
+        Ok(Err(_)) | Err(_) => drop(metrics.store_errors.inc()),
+    }
     if daemon.engine.active().rules.funnel.is_some() {
         let people = daemon.engine.store.people_by_stage();
         match tokio::time::timeout(STORE_PATIENCE, people).await {

@@ -5,6 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use baton_core::{
     book::{Book, OutBody},
     change::Outcome,
+    effects::Counted,
     id::Kind,
     name::Name,
     time::Millis,
@@ -39,6 +40,7 @@ pub(super) struct Effects {
     parked: Vec<&'static str>,
     violations: Vec<(&'static str, u64)>,
     funnel: Vec<LifecycleMessage>,
+    counted: Vec<Counted>,
 }
 
 impl Effects {
@@ -54,6 +56,7 @@ impl Effects {
                 .map(|(law, count)| (*law, *count))
                 .collect(),
             funnel: Vec::new(),
+            counted: book.out.counted.clone(),
         };
         for message in &book.out.messages {
             match &message.body {
@@ -84,6 +87,9 @@ impl Effects {
         }
         for done in &self.funnel {
             metrics.funnel.done(done);
+        }
+        for what in self.counted {
+            metrics.funnel.counted(what);
         }
         for code in self.parked {
             metrics.parked(code);

@@ -348,7 +348,7 @@ impl Engine {
     }
 
     /// `identify → apply`: what follows from each item is traced to its cause.
-    async fn apply(
+    pub(super) async fn apply(
         &self,
         book: &mut Book,
         warm: &mut Warm,

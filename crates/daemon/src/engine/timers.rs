@@ -3,20 +3,38 @@
 use std::{collections::BTreeSet, sync::atomic::Ordering, time::Instant};
 
 use baton_core::{
-    book::Item,
+    book::{Book, Item},
     id::EntityId,
     time::{DAY, HOUR, Millis},
 };
+use baton_store::{Batch, Newest, Prepared, Store};
+use tokio::task::JoinHandle;
 
-use super::{Engine, EngineError};
-use crate::faults::{Step, reached};
+use super::{Active, Engine, EngineError, Work, observe::Effects};
+use crate::{
+    faults::{Step, reached},
+    telemetry::Stage,
+};
+
+/// Timers read at once.
+const PAGE: u32 = 4_000;
 
 /// Timers of one transaction.
-const PAGE: u32 = 500;
+const TOGETHER: usize = 500;
 
 /// How long counts are kept that only something very late could still ask for: clears of the mass-clear guard, what
 /// became of an `ingest`.
 const KEPT: i64 = 7 * DAY;
+
+/// A transaction of timers that is being written.
+struct Writing {
+    count: usize,
+    /// As it will stand in the store.
+    book: Book,
+    effects: Effects,
+    started: Instant,
+    task: JoinHandle<Result<Newest, baton_store::Error>>,
+}
 
 impl Engine {
     /// Carries out every timer that is due now, and asks for the next records of what is read again. Returns how many
@@ -25,17 +43,19 @@ impl Engine {
     /// # Errors
     /// When the store cannot be reached or written.
     pub async fn fire_timers(&self) -> Result<u64, EngineError> {
-        let mut seen: BTreeSet<(EntityId, Millis)> = BTreeSet::new();
+        // Who is due at the same instant again comes first again, so the page before this one tells.
+        let mut before: BTreeSet<(EntityId, Millis)> = BTreeSet::new();
         let mut fired = 0;
         loop {
             let mut due = self.store.due(self.clock.now(), PAGE).await?;
-            let found = due.len();
-            due.retain(|timer| seen.insert(*timer));
+            let page: BTreeSet<_> = due.iter().copied().collect();
+            due.retain(|timer| !before.contains(timer));
+            before = page;
             if due.is_empty() {
-                if found > 0 {
+                if !before.is_empty() {
                     // It would go round for ever; the next call tries again.
                     tracing::error!(
-                        timers = found,
+                        timers = before.len(),
                         "woken entities are due at the same instant again"
                     );
                 }
@@ -46,12 +66,102 @@ impl Engine {
                 return Ok(fired + self.reread_some().await?);
             }
             reached(Step::Due);
-            self.settle(|| due.iter().map(|(id, _)| Item::Wake(*id)).collect())
-                .await?;
+            let due: Vec<EntityId> = due.into_iter().map(|(id, _)| id).collect();
+            self.wake(&due).await?;
             reached(Step::Fired);
             fired += due.len() as u64;
             self.metrics.timers.inc_by(due.len() as u64);
         }
+    }
+
+    /// Wakes entities in this order, some in each transaction.
+    async fn wake(&self, all: &[EntityId]) -> Result<(), EngineError> {
+        let mut written = 0;
+        {
+            let mut work = self.work.lock().await;
+            let _alone = self.under_way.lock().await;
+            match self.wake_ahead(&mut work, all, &mut written).await {
+                Ok(()) => return Ok(()),
+                Err(error) => self.recover(&mut work, &mut Vec::new(), error).await?,
+            }
+        }
+        // Somebody else was faster at one of them: each transaction on its own.
+        let rest = all.get(written..).unwrap_or_default();
+        for some in rest.chunks(TOGETHER) {
+            self.settle(|| some.iter().copied().map(Item::Wake).collect())
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// While a transaction is written, the next one is settled: its entities are others, and what they share with those of
+    /// before, such as an address, has a version that tells. `written` is how many of all are through.
+    async fn wake_ahead(
+        &self,
+        work: &mut Work,
+        all: &[EntityId],
+        written: &mut usize,
+    ) -> Result<(), EngineError> {
+        let active = self.active();
+        let mut behind: Option<Writing> = None;
+        for some in all.chunks(TOGETHER) {
+            let settled = self.settle_woken(work, &active, some).await;
+            if let Some(before) = behind.take() {
+                *written += self.through(work, before).await?;
+            }
+            let (book, prepared, effects) = settled?;
+            let stands_alone = prepared.stands_alone();
+            let store = self.store.clone();
+            let writing = Writing {
+                count: some.len(),
+                book,
+                effects,
+                started: Instant::now(),
+                task: tokio::spawn(async move { store.write(prepared).await }),
+            };
+            if stands_alone {
+                *written += self.through(work, writing).await?;
+            } else {
+                behind = Some(writing);
+            }
+        }
+        if let Some(last) = behind {
+            *written += self.through(work, last).await?;
+        }
+        Ok(())
+    }
+
+    async fn settle_woken(
+        &self,
+        work: &mut Work,
+        active: &Active,
+        some: &[EntityId],
+    ) -> Result<(Book, Prepared, Effects), EngineError> {
+        let at = self.instant(work, None);
+        let items = some.iter().copied().map(Item::Wake).collect();
+        let mut book = Book::default();
+        self.apply(&mut book, &mut work.warm, active, items, at, &[])
+            .await?;
+        let effects = Effects::of(&book);
+        reached(Step::Applied);
+        let prepared = Store::prepare(&mut book, &Batch::default())?;
+        Ok((book, prepared, effects))
+    }
+
+    /// Waits until it is written. Returns how many timers it carried out.
+    async fn through(&self, work: &mut Work, writing: Writing) -> Result<usize, EngineError> {
+        // A panic, or a runtime that ends: what it had written by then is not known.
+        let joined = writing.task.await.map_err(|_| EngineError::CommitLost)?;
+        self.metrics.stage(Stage::Commit, writing.started.elapsed());
+        let newest = joined?;
+        reached(Step::Committed);
+        let mut book = writing.book;
+        let written = newest.iter().map(|(id, seq)| (*id, *seq));
+        book.stored.newest.extend(written);
+        work.warm.keep(book, Instant::now());
+        work.turn += 1;
+        writing.effects.count(&self.metrics);
+        Ok(writing.count)
     }
 
     /// Removes, once an hour, what nobody asks for any more.

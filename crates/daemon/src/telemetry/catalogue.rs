@@ -146,6 +146,18 @@ catalogue! {
     FUNNEL_LATENESS = "funnel_lateness", Histogram, "seconds", [],
         "From when time alone made something due in the funnel (a reminder, a breach, a return) to when it was done",
         "Its rate above a minute: timers are late, because the daemon was down or nobody runs the role `timers`.";
+    KEPT = "promises_kept", Counter, "", ["clock", "shadow"],
+        "Promises of one team to the other that were kept; one that is heard of late may be counted twice",
+        "Beside `baton_breaches_total`: the share that is kept.";
+    HANDOFFS_REFUSED = "handoffs_refused", Counter, "", [],
+        "Handoffs that the CRM did not take: sales does not know of somebody who is ready for it",
+        "Anything but 0: see `baton parked list` for `refused_write`, with the CRM's own words.";
+    TIMERS_DUE = "timers_due", Gauge, "", [],
+        "Timers in the store that are due and not carried out yet; every process tells the same figure",
+        "Falls within seconds, after a standstill within minutes. Rising: nobody runs the role `timers`, or it is too slow.";
+    TIMERS_LATE = "timers_late", Gauge, "seconds", [],
+        "How long the oldest of them has been due; 0 when none is",
+        "Minutes: reminders, breaches and returns are late.";
     TIMERS = "timers_fired", Counter, "", [],
         "Timers carried out",
         "";

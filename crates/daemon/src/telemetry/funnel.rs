@@ -6,6 +6,7 @@ use std::{
 };
 
 use baton_core::{
+    effects::Counted,
     name::Name,
     wire::{Lifecycle, LifecycleMessage, Trigger},
 };
@@ -27,6 +28,8 @@ pub struct FunnelMetrics {
     recycles: Family<Labels, Counter>,
     taken_back: Family<Labels, Counter>,
     breaches: Family<Labels, Counter>,
+    kept: Family<Labels, Counter>,
+    handoffs_refused: Counter,
     lateness: Histogram,
     /// Stages that somebody was in once: those with nobody left are told as 0.
     stages: Mutex<BTreeSet<Name>>,
@@ -41,6 +44,8 @@ impl FunnelMetrics {
             recycles: add(r, &catalogue::RECYCLES, Family::default()),
             taken_back: add(r, &catalogue::TAKEN_BACK, Family::default()),
             breaches: add(r, &catalogue::BREACHES, Family::default()),
+            kept: add(r, &catalogue::KEPT, Family::default()),
+            handoffs_refused: add(r, &catalogue::HANDOFFS_REFUSED, Counter::default()),
             // A tenth of a second to about five days.
             lateness: add(
                 r,
@@ -60,6 +65,16 @@ impl FunnelMetrics {
             self.people
                 .get_or_create(&vec![("stage", stage.to_string())])
                 .set(gauge(people.map_or(0, |(_, people)| *people)));
+        }
+    }
+
+    /// Counts something that nobody is told of.
+    pub fn counted(&self, what: Counted) {
+        match what {
+            Counted::Kept { clock, shadow } => {
+                self.kept.get_or_create(&of_clock(clock, shadow)).inc();
+            }
+            Counted::HandoffRefused => drop(self.handoffs_refused.inc()),
         }
     }
 
@@ -89,10 +104,7 @@ impl FunnelMetrics {
                 false
             }
             Lifecycle::Breach { clock, .. } => {
-                let labels = vec![
-                    ("clock", clock.name.to_string()),
-                    ("shadow", message.shadow.to_string()),
-                ];
+                let labels = of_clock(clock.name, message.shadow);
                 self.breaches.get_or_create(&labels).inc();
                 true
             }
@@ -107,6 +119,10 @@ impl FunnelMetrics {
             self.lateness.observe(late);
         }
     }
+}
+
+fn of_clock(clock: Name, shadow: bool) -> Labels {
+    vec![("clock", clock.to_string()), ("shadow", shadow.to_string())]
 }
 
 #[cfg(test)]
@@ -127,12 +143,24 @@ pub(super) mod tests {
             .collect()
     }
 
+    /// One of each kind of what is counted.
+    pub fn counted() -> [Counted; 2] {
+        let kept = Counted::Kept {
+            clock: "follow_up".into(),
+            shadow: false,
+        };
+        [kept, Counted::HandoffRefused]
+    }
+
     #[test]
     fn what_is_done_in_the_funnel_is_counted_and_a_stage_that_was_left_has_nobody() {
         let mut registry = Registry::default();
         let metrics = FunnelMetrics::new(&mut registry);
         for message in of_each_kind() {
             metrics.done(&message);
+        }
+        for what in counted() {
+            metrics.counted(what);
         }
         metrics.set_people(&[("mql".into(), 3), ("sal".into(), 1)]);
         metrics.set_people(&[("mql".into(), 2)]);
@@ -146,6 +174,8 @@ pub(super) mod tests {
             "recycles_total{reason=\"no_response\"} 1",
             "taken_back_total{what=\"recycle\"} 1",
             "breaches_total{clock=\"follow_up\",shadow=\"false\"} 1",
+            "promises_kept_total{clock=\"follow_up\",shadow=\"false\"} 1",
+            "handoffs_refused_total 1",
             // A reminder, a breach, an escalation, and a last try.
             "funnel_lateness_seconds_count 4",
         ] {

@@ -85,6 +85,8 @@ pub struct Metrics {
     data_free: Family<Labels, Gauge>,
     pub funnel: FunnelMetrics,
     pub timers: Counter,
+    timers_due: Gauge,
+    timers_late: Gauge,
     pub conflicts: Counter,
     pub store_errors: Counter,
     pub log_errors: Counter,
@@ -174,6 +176,8 @@ impl Default for Metrics {
             data_free: add(r, &catalogue::DATA_FREE, Family::default()),
             funnel: FunnelMetrics::new(r),
             timers: add(r, &catalogue::TIMERS, Counter::default()),
+            timers_due: add(r, &catalogue::TIMERS_DUE, Gauge::default()),
+            timers_late: add(r, &catalogue::TIMERS_LATE, Gauge::default()),
             conflicts: add(r, &catalogue::CONFLICTS, Counter::default()),
             store_errors: add(r, &catalogue::STORE_ERRORS, Counter::default()),
             log_errors: add(r, &catalogue::LOG_ERRORS, Counter::default()),
@@ -343,6 +347,13 @@ impl Metrics {
         }
     }
 
+    /// How many timers are due as of `now`, and since when the oldest has been.
+    pub fn set_due(&self, (due, since): (u64, Option<Millis>), now: Millis) {
+        self.timers_due.set(gauge(due));
+        let late = since.map_or(0, |since| now.since(since));
+        self.timers_late.set(late.max(0) / 1_000);
+    }
+
     /// Room on the disk of the data folder.
     pub fn set_data_free(&self, bytes: u64) {
         self.data_free
@@ -377,7 +388,10 @@ pub const fn outcome_name(outcome: Outcome) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::funnel::tests::of_each_kind, *};
+    use super::{
+        super::funnel::tests::{counted, of_each_kind},
+        *,
+    };
     use crate::telemetry::CATALOGUE;
 
     #[test]
@@ -427,6 +441,21 @@ mod tests {
     }
 
     #[test]
+    fn timers_are_told_to_be_late_until_none_is_due() {
+        let metrics = Metrics::default();
+        metrics.set_due((3, Some(Millis(5_000))), Millis(65_999));
+        let told = metrics.expose();
+        for line in ["baton_timers_due 3", "baton_timers_late_seconds 60"] {
+            assert!(told.contains(line), "{line}:\n{told}");
+        }
+        metrics.set_due((0, None), Millis(65_999));
+        let told = metrics.expose();
+        for line in ["baton_timers_due 0", "baton_timers_late_seconds 0"] {
+            assert!(told.contains(line), "{line}:\n{told}");
+        }
+    }
+
+    #[test]
     fn every_metric_of_the_catalogue_is_exposed_under_its_documented_name() {
         let metrics = Metrics::default();
         // A metric with labels is exposed once it has a value.
@@ -451,6 +480,9 @@ mod tests {
         metrics.funnel.set_people(&[("new".into(), 1)]);
         for message in of_each_kind() {
             metrics.funnel.done(&message);
+        }
+        for what in counted() {
+            metrics.funnel.counted(what);
         }
         let text = metrics.expose();
         for spec in CATALOGUE {

@@ -14,10 +14,12 @@ use baton_core::{
     wire::LifecycleMessage,
 };
 
+use baton_store::OutboxSeq;
+
 use crate::given::{NOON, engine_on, message, outbox, settle};
 
 /// Two systems that speak Baton's own form, and are not waited for.
-const SYSTEMS: &str = r#"
+pub const SYSTEMS: &str = r#"
 [systems.crm]
 format = "baton"
 default_cause = "manual_edit"
@@ -44,7 +46,7 @@ vendor = "contact"
 create = "always"
 "#;
 
-fn read(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>, root: &Path) {
+pub fn read(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>, root: &Path) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -56,12 +58,16 @@ fn read(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>, root: &Path) {
     }
 }
 
-/// The shipped rules for these two systems, with deals that name several people.
+/// The shipped rules for the two systems, with deals that name several people.
 fn shipped() -> Active {
+    shipped_for(SYSTEMS)
+}
+
+fn shipped_for(systems: &str) -> Active {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../config");
     let mut files = BTreeMap::new();
     read(&root, &mut files, &root);
-    files.insert("systems.toml".into(), SYSTEMS.into());
+    files.insert("systems.toml".into(), systems.into());
     let deal = String::from_utf8(files["deal.toml".as_ref() as &Path].clone()).unwrap();
     let one = "[deal.fields.contact]\ntype = \"reference\"";
     assert!(deal.contains(one));
@@ -72,24 +78,46 @@ fn shipped() -> Active {
     Active::new(rules, settings, texts).unwrap()
 }
 
-struct Walk {
-    engine: Engine,
+/// The CRM's answers are waited for.
+fn answering() -> Active {
+    shipped_for(&SYSTEMS.replacen("acks = \"none\"\n", "", 1))
+}
+
+/// An engine with the shipped funnel, and a clock that goes with what is said.
+pub struct Walk {
+    pub engine: Engine,
     _kept: crate::given::Kept,
     told: i64,
 }
 
 impl Walk {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
+        Self::of(shipped()).await
+    }
+
+    async fn of(active: Active) -> Self {
         let (store, kept) = crate::backing().await;
+        let engine = engine_on(store, active).await;
+        engine.clock.advance_to(NOON);
+        engine.note_start().await.unwrap();
         Self {
-            engine: engine_on(store, shipped()).await,
+            engine,
             _kept: kept,
             told: 0,
         }
     }
 
+    /// Another process on the same store.
+    pub async fn with_nothing_in_memory(self) -> Self {
+        let now = self.engine.clock.now();
+        let engine = engine_on(self.engine.store, shipped()).await;
+        engine.clock.advance_to(now);
+        engine.note_start().await.unwrap();
+        Self { engine, ..self }
+    }
+
     /// Something that a system says of a record, so many hours after noon.
-    async fn says(&mut self, hours: i64, system: &str, record: &str, rest: &str) {
+    pub async fn says(&mut self, hours: i64, system: &str, record: &str, rest: &str) {
         self.told += 1;
         let time = NOON.plus(hours * HOUR);
         self.passes(hours).await;
@@ -102,8 +130,11 @@ impl Walk {
     }
 
     /// Time goes by, and what falls due is carried out when it does.
-    async fn passes(&self, hours: i64) {
-        let to = NOON.plus(hours * HOUR);
+    pub async fn passes(&self, hours: i64) {
+        self.passes_until(NOON.plus(hours * HOUR)).await;
+    }
+
+    async fn passes_until(&self, to: Millis) {
         while let Some(due) = self.engine.store.next_due().await.unwrap() {
             if due > to {
                 break;
@@ -114,7 +145,7 @@ impl Walk {
         self.engine.clock.advance_to(to);
     }
 
-    async fn comes_in(&mut self, hours: i64, who: &str, points: u32) {
+    pub async fn comes_in(&mut self, hours: i64, who: &str, points: u32) {
         let fields = format!(
             r#""fields":{{"email":"{who}@example.com","company":"Example","lead_score":{points}}}"#
         );
@@ -122,7 +153,35 @@ impl Walk {
             .await;
     }
 
-    async fn people(&self) -> Vec<baton_core::state::State> {
+    /// The CRM refuses the last command that it got, ten seconds after the hour: as a whole, or these fields.
+    async fn crm_refuses(&mut self, hours: i64, refused: &str) {
+        let arrival = NOON.plus(hours * HOUR + 10_000);
+        self.passes_until(arrival).await;
+        let commands = outbox(&self.engine).await;
+        let command = commands
+            .iter()
+            .rfind(|row| row.topic == OutTopic::Commands("crm".into()));
+        let command: serde_json::Value = serde_json::from_slice(&command.unwrap().body).unwrap();
+        let answer = serde_json::json!({
+            "command_id": command["command_id"], "system": "crm", "object": "lead", "id": command["id"],
+            "outcome": "refused", "error": "no room", "refused": serde_json::from_str::<serde_json::Value>(refused).unwrap(),
+        });
+        self.told += 1;
+        let mut said = message("crm", self.told, &answer.to_string());
+        said.topic = "baton.crm.results".into();
+        said.arrival = arrival;
+        let report = self.engine.process(&mut vec![said]).await.unwrap();
+        assert_eq!(report.answers, 1, "{answer}");
+    }
+
+    /// What the metrics say.
+    fn metric(&self, name: &str) -> Option<u64> {
+        let told = self.engine.metrics.expose();
+        let line = told.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().parse().ok()
+    }
+
+    pub async fn people(&self) -> Vec<baton_core::state::State> {
         let page = self.engine.store.entities_page(Kind::Person, None, 100);
         page.await.unwrap()
     }
@@ -138,7 +197,7 @@ impl Walk {
 
 /// One below the line, one who is ready and is forgotten, one who is not ready and comes back, one who stalls and is
 /// heard of late.
-async fn a_month() -> Walk {
+pub async fn a_month() -> Walk {
     let mut walk = Walk::new().await;
     walk.comes_in(0, "below", 20).await;
     walk.comes_in(1, "forgotten", 120).await;
@@ -246,4 +305,104 @@ async fn a_deal_and_its_people_find_each_other_in_the_store_whichever_comes_firs
     assert_eq!(stages(walk.people().await), ["opportunity", "opportunity"]);
     walk.passes(86 * 24).await;
     assert_eq!(stages(walk.people().await), ["recycled", "recycled"]);
+}
+
+#[tokio::test]
+async fn promises_that_were_kept_are_counted_beside_those_that_were_broken() {
+    let walk = a_month().await;
+    let of = |metric: &str, clock: &str| {
+        walk.metric(&format!(
+            "baton_{metric}_total{{clock=\"{clock}\",shadow=\"false\"}}"
+        ))
+    };
+    // Two were looked at in time, one was forgotten; of the two nobody followed through.
+    assert_eq!(of("promises_kept", "follow_up"), Some(2));
+    assert_eq!(of("breaches", "follow_up"), Some(1));
+    assert_eq!(of("promises_kept", "follow_through"), None);
+}
+
+#[tokio::test]
+async fn a_handoff_that_the_crm_refuses_is_counted_whether_it_makes_a_record_or_changes_one() {
+    let refused = |walk: &Walk| walk.metric("baton_handoffs_refused_total");
+    let mut walk = Walk::of(answering()).await;
+    walk.comes_in(0, "new", 20).await;
+    walk.comes_in(1, "new", 120).await;
+    assert_eq!(refused(&walk), Some(0));
+    walk.crm_refuses(1, "{}").await;
+    assert_eq!(refused(&walk), Some(1), "a record is not made");
+
+    for (points, expected) in [(20, 0), (120, 1)] {
+        let mut walk = Walk::of(answering()).await;
+        let email = r#""fields":{"email":"known@example.com"}"#;
+        walk.says(0, "crm", "lead:c-known", email).await;
+        walk.comes_in(1, "known", points).await;
+        let too_long = r#"{"sales_handoff":"too long","company":"too long"}"#;
+        walk.crm_refuses(1, too_long).await;
+        assert_eq!(refused(&walk), Some(expected), "{points} points");
+    }
+}
+
+/// More than fit into two transactions of timers.
+const MANY: i64 = 1_100;
+
+/// So many become ready at once, and nobody has looked at them when time has run out.
+async fn many_are_forgotten() -> Walk {
+    let walk = Walk::new().await;
+    let come = (0..MANY).map(|n| {
+        let fields = format!(
+            r#""fields":{{"email":"p{n}@example.com","company":"Example","lead_score":120}}"#
+        );
+        let body = format!(r#"{{"object":"contact","id":"m-{n}","time":"{NOON}",{fields}}}"#);
+        let mut said = message("map", n, &body);
+        said.arrival = NOON;
+        said
+    });
+    settle(&walk.engine, come.collect()).await;
+    walk
+}
+
+async fn each_promise_is_broken_once(walk: &Walk) {
+    let (ever, never) = (Millis(0), Millis::NEVER);
+    let deeds = walk.engine.store.deeds(ever, never).await.unwrap();
+    let broken: Vec<_> = deeds.iter().filter(|d| d.what == "breach").collect();
+    let people: BTreeSet<_> = broken.iter().map(|deed| deed.entity).collect();
+    assert_eq!((broken.len(), people.len()), (1_100, 1_100));
+    let mut told = 0;
+    let mut after = OutboxSeq::default();
+    loop {
+        let page = walk.engine.store.outbox_page(after, 1_000).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        told += page
+            .iter()
+            .filter(|row| row.topic == OutTopic::Lifecycle)
+            .map(|row| serde_json::from_slice::<LifecycleMessage>(&row.body).unwrap())
+            .filter(|message| message.told.kind() == "breach")
+            .count();
+    }
+    assert_eq!(told, 1_100);
+}
+
+#[tokio::test]
+async fn timers_of_more_people_than_fit_one_transaction_are_each_carried_out_once() {
+    let walk = many_are_forgotten().await;
+    walk.passes(25).await;
+    each_promise_is_broken_once(&walk).await;
+    let broken = r#"baton_breaches_total{clock="follow_up",shadow="false"}"#;
+    assert_eq!(walk.metric(broken), Some(1_100));
+    let due = walk.engine.clock.now();
+    assert_eq!(walk.engine.store.overdue(due).await.unwrap(), (0, None));
+}
+
+#[tokio::test]
+async fn two_workers_at_the_same_timers_carry_each_out_once() {
+    let walk = many_are_forgotten().await;
+    let other = engine_on(walk.engine.store.clone(), shipped()).await;
+    let all_is_due = NOON.plus(25 * HOUR);
+    for engine in [&walk.engine, &other] {
+        engine.clock.advance_to(all_is_due);
+    }
+    let (one, two) = tokio::join!(walk.engine.fire_timers(), other.fire_timers());
+    assert!(one.unwrap() > 0 && two.unwrap() > 0);
+    each_promise_is_broken_once(&walk).await;
 }

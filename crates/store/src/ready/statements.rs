@@ -2,7 +2,7 @@
 
 use crate::sql::{Numbers, Sql, Type};
 
-pub(super) const PUT_ENTITIES: Sql = Sql {
+pub(crate) const PUT_ENTITIES: Sql = Sql {
     text: "INSERT INTO entities (kind, id, version, wake, newest, body) {values}
            ON CONFLICT (kind, id) DO UPDATE
            SET version = excluded.version, wake = excluded.wake, newest = excluded.newest, body = excluded.body

@@ -13,6 +13,7 @@ on_both! {
     returns_to_nurture_can_be_counted_by_their_keys,
     where_everybody_stood_is_told_of_any_time,
     of_somebody_who_was_erased_no_message_is_kept,
+    the_newest_row_of_the_ledger_tells_how_far_the_logs_clock_is,
 }
 
 const ANN: &str = "ann";
@@ -164,7 +165,29 @@ async fn where_everybody_stood_is_told_of_any_time(store: &Store) -> Checked {
     assert_eq!(bob.entity, person("bob"));
     assert_eq!((bob.since, bob.episode), (Millis(29), Some(2)));
     assert_eq!(store.people_by_stage().await?, [("mql".into(), 1)]);
-    assert_eq!(store.last_standing().await?, Millis(30));
+    Ok(())
+}
+
+async fn the_newest_row_of_the_ledger_tells_how_far_the_logs_clock_is(store: &Store) -> Checked {
+    assert_eq!(store.last_taken_in().await?, Millis::UNTIMED);
+    for at in [20, 30] {
+        let mut book = Book::default();
+        touch(&mut book, person("bob"));
+        book.out
+            .ledger
+            .push(ledger_row(person("bob"), at, &format!("e{at}")));
+        let needs = Needs {
+            entities: vec![person("bob")],
+            ..Needs::default()
+        };
+        let mut stored = loaded(store, &needs).await?;
+        if let Some(entry) = stored.entities.remove(&person("bob")) {
+            book.entities.insert(person("bob"), entry);
+            touch(&mut book, person("bob"));
+        }
+        commit(store, book).await?;
+    }
+    assert_eq!(store.last_taken_in().await?, Millis(30));
     Ok(())
 }
 

@@ -35,6 +35,13 @@ async fn due_timers_come_in_due_order(store: &Store) -> Checked {
     assert_eq!(due, [person("early"), person("middle")]);
     assert!(store.due(Millis(99), 10).await?.is_empty());
     assert_eq!(store.next_due().await?, Some(Millis(100)));
+    for (now, overdue) in [
+        (99, (0, None)),
+        (100, (1, Some(Millis(100)))),
+        (900, (3, Some(Millis(100)))),
+    ] {
+        assert_eq!(store.overdue(Millis(now)).await?, overdue, "{now}");
+    }
 
     // The timer moves with the state.
     touch(&mut book, person("early"));

@@ -4,5 +4,6 @@
 mod convergence;
 mod deals;
 mod scenarios;
+mod variant;
 mod way;
 mod world;

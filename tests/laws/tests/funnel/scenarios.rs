@@ -18,7 +18,10 @@ use baton_core::{
 };
 use jiff::{civil::DateTime, tz::TimeZone};
 
-use crate::world::{SHIPPED, World, lead};
+use crate::{
+    variant::Variant,
+    world::{World, lead},
+};
 
 /// Where a line stands, for whoever has to look at it.
 struct Line<'a> {
@@ -105,7 +108,7 @@ impl Scene {
                 line.fail("say FIELD = VALUE");
             };
             let name = Name::new(field.trim());
-            let Some(rule) = SHIPPED.entity(kind).fields.get(&name) else {
+            let Some(rule) = self.world.rules().entity(kind).fields.get(&name) else {
                 line.fail("no such field");
             };
             fields.push((field.trim().to_owned(), canonical(&rule.kind, value.trim())));
@@ -143,13 +146,13 @@ impl Scene {
 
     fn whereabouts(&self) -> Whereabouts {
         let funnel = self.world.state(&lead()).funnel.as_deref().unwrap();
-        let setup = SHIPPED.funnel.as_deref().unwrap();
+        let setup = self.world.rules().funnel.as_deref().unwrap();
         funnel.course(&setup.editions, self.world.now).0
     }
 
     fn clock(&self, name: &str) -> Option<Clock> {
         let funnel = self.world.state(&lead()).funnel.as_deref().unwrap();
-        let setup = SHIPPED.funnel.as_deref().unwrap();
+        let setup = self.world.rules().funnel.as_deref().unwrap();
         let (_, course) = funnel.course(&setup.editions, self.world.now);
         let clocks = course
             .clocks
@@ -282,8 +285,13 @@ fn how(clock: &Clock) -> &'static str {
 }
 
 fn play(file: &str, text: &str) -> usize {
+    let variant = Variant::of(text);
     let mut scene = Scene {
-        world: World::new(),
+        world: match variant.rules() {
+            Ok(None) => World::new(),
+            Ok(Some(rules)) => World::with(rules),
+            Err(why) => panic!("{file}: {why}"),
+        },
     };
     let mut held = 0;
     for (nth, text) in text.lines().enumerate() {
@@ -292,7 +300,7 @@ fn play(file: &str, text: &str) -> usize {
             number: nth + 1,
             text: text.trim(),
         };
-        if line.text.is_empty() || line.text.starts_with('#') {
+        if line.text.is_empty() || line.text.starts_with(['#', '@', '-', '+']) {
             continue;
         }
         if text.starts_with(' ') {
@@ -316,7 +324,7 @@ fn every_scenario_goes_as_it_is_written() {
         .map(|e| e.unwrap().path())
         .collect();
     files.sort();
-    assert!(files.len() >= 10, "{files:?}");
+    assert!(files.len() >= 17, "{files:?}");
     let mut wrong = Vec::new();
     for path in files {
         let text = fs::read_to_string(&path).unwrap();
@@ -327,6 +335,17 @@ fn every_scenario_goes_as_it_is_written() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn rules_that_are_not_there_cannot_be_changed() {
+    let text = "@ [lifecycle.clocks.follow_up]\n- breach = \"shout\"\n2026-11-02 09:00  nothing\n";
+    let why = std::panic::catch_unwind(|| play("a.txt", text)).unwrap_err();
+    let why = why.downcast_ref::<String>().unwrap();
+    assert_eq!(
+        why,
+        "a.txt: lifecycle.toml has no `breach = \"shout\"` under [lifecycle.clocks.follow_up]"
+    );
 }
 
 #[test]

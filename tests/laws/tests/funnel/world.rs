@@ -40,6 +40,8 @@ pub struct World {
     /// What the systems hold because they were told.
     pub told: BTreeMap<(Name, String), serde_json::Value>,
     records: u32,
+    /// Other rules than the shipped ones.
+    rules: Option<Rules>,
 }
 
 impl World {
@@ -48,6 +50,17 @@ impl World {
             now: start(),
             ..Self::default()
         }
+    }
+
+    pub fn with(rules: Rules) -> Self {
+        Self {
+            rules: Some(rules),
+            ..Self::new()
+        }
+    }
+
+    pub fn rules(&self) -> &Rules {
+        self.rules.as_ref().unwrap_or(&SHIPPED)
     }
 
     pub fn change(
@@ -129,7 +142,8 @@ impl World {
     }
 
     pub fn take(&mut self, item: Item) -> Outcome {
-        let settled = self.book.settle(item, &SHIPPED, self.now);
+        let rules = self.rules.as_ref().unwrap_or(&SHIPPED);
+        let settled = self.book.settle(item, rules, self.now);
         self.answer();
         settled.outcome
     }
@@ -163,13 +177,14 @@ impl World {
                 position: Position::new(self.now, 1, 0, self.commands as u64),
             };
             let entity = EntityId::parse(&command.entity).unwrap();
+            let rules = self.rules.as_ref().unwrap_or(&SHIPPED);
             self.book.settle(
                 Item::Answer {
                     entity,
                     answer,
                     read: None,
                 },
-                &SHIPPED,
+                rules,
                 self.now,
             );
         }

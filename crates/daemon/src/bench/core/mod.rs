@@ -21,7 +21,7 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 
 use self::meter::{Clock, Meter};
 use super::{
-    people::{Calendar, People},
+    people::{Calendar, People, Values},
     shape::{self, Sent},
 };
 
@@ -128,7 +128,7 @@ fn one(format: Format, size: Size) -> Result<Rate, Failure> {
         changes: size.changes.max(1),
     };
     let rules = rules::rules(format);
-    let mut people = People::new(size.people, Calendar::default());
+    let mut people = People::new(size.people, Calendar::default(), Values::Texts);
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut line = Line::new(&rules);
     let empty = meter::resident();
@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn the_changes_change_something() {
         let rules = rules::rules(Format::Salesforce);
-        let mut people = People::new(20, Calendar::default());
+        let mut people = People::new(20, Calendar::default(), Values::Texts);
         let mut line = Line::new(&rules);
         let all: Vec<_> = (0..20).map(|p| people.introduce(p)).collect();
         line.feed(

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use baton_core::change::Format;
+use baton_core::{
+    change::Format,
+    time::{DAY, Millis},
+};
 use rand::RngExt as _;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use tokio::runtime::Handle;
@@ -16,15 +19,15 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Paced, Size,
     report::{Latency, Throughput},
-    site::{Ground, Site},
-    target::Target,
-    trace,
-    worker::{Metrics, Reading, Worker},
 };
 use crate::{
     bench::{
         people::{Calendar, People, Touch},
         shape,
+        site::{Ground, Site},
+        target::Target,
+        trace,
+        worker::{Metrics, Reading, Worker},
     },
     clock::Clock,
     kafka::{Bulk, BulkProducer, pass_through},
@@ -32,6 +35,9 @@ use crate::{
 
 /// All events happen within so many days before now: well inside the horizon.
 const DAYS: i64 = 14;
+
+/// What people do.
+pub const ACT: &str = "page_view";
 
 const ANSWERS: &str = "baton_answers_total";
 
@@ -50,6 +56,8 @@ pub struct Measured {
     pub store_fsync: String,
     pub bare_per_s: f64,
     pub throughput: Throughput,
+    /// Microseconds of processor time, of all of it, for something that a person did.
+    pub act_cpu_us: Option<f64>,
     pub latency: Option<Latency>,
 }
 
@@ -71,9 +79,10 @@ pub fn measure(
     runtime: &Handle,
     stop: &CancellationToken,
 ) -> anyhow::Result<Measured> {
-    let site = Site::open(ground, folder, runtime)?;
+    let site = Site::open(ground, size.rules.clone(), folder, runtime)?;
     let target = Target::start(&site)?;
-    let all = i64::try_from(size.people + size.changes).unwrap_or(i64::MAX);
+    let all = size.people * (1 + size.acts) + size.changes;
+    let all = i64::try_from(all).unwrap_or(i64::MAX);
     let span = DAYS * 24 * 3_600_000;
     // Two changes of one person in one second would be ambiguous, and a matter of their own.
     let step = (span / all.max(1)).clamp(1, 1_000);
@@ -81,10 +90,12 @@ pub fn measure(
         start: Clock::System.now().0 - (all + 1) * step,
         step,
     };
+    // A funnel does nothing for what was before it.
+    site.activate(Millis(calendar.start).minus(DAY))?;
     let mut measure = Measure {
         site: &site,
         target,
-        people: People::new(size.people, calendar),
+        people: People::new(size.people, calendar, size.values),
         count: size.people,
         rng: ChaCha8Rng::seed_from_u64(1),
         stop,
@@ -99,17 +110,18 @@ pub fn measure(
 impl Measure<'_> {
     fn run(&mut self, size: &Size) -> anyhow::Result<Measured> {
         tracing::info!(people = size.people, "people come into being");
-        self.preload(size.people, |people, _, at| people.introduce(at))?;
+        self.preload(size.people, |people, _, at| said(people.introduce(at)))?;
         let mut worker = Worker::start(self.site)?;
         let introducing = self.settle_all(&mut worker, size.people as u64)?;
         let memory = worker.peak_memory();
         worker.end()?;
+        let acting = self.act(size)?;
 
         tracing::info!(changes = size.changes, "changes wait in the log");
         let before = self.site.ends(self.site.changes())?;
         let count = self.count;
         self.preload(size.changes, |people, rng, _| {
-            people.touch_one(rng.random_range(0..count), rng)
+            said(people.touch_one(rng.random_range(0..count), rng))
         })?;
         let bare = self.site.bare_topic()?;
         let took = pass_through(&self.site.connection, &before, &bare, size.changes as u64)?;
@@ -130,20 +142,40 @@ impl Measure<'_> {
             store_fsync: self.site.store_fsync()?,
             bare_per_s,
             throughput: Throughput::of(size, &introducing, &ran, peak),
+            act_cpu_us: acting.and_then(|acting| acting.cpu_us()),
             latency,
         })
+    }
+
+    /// Everybody does something, and again, and again.
+    fn act(&mut self, size: &Size) -> anyhow::Result<Option<Ran>> {
+        let acts = size.people * size.acts;
+        if acts == 0 {
+            return Ok(None);
+        }
+        tracing::info!(acts, "people do something");
+        let count = self.count;
+        self.preload(acts, |people, _, at| {
+            let touch = people.act(at % count);
+            let text = shape::act(Format::Baton, &touch, ACT);
+            (touch, text)
+        })?;
+        let mut worker = Worker::start(self.site)?;
+        let ran = self.settle_all(&mut worker, acts as u64)?;
+        worker.end()?;
+        Ok(Some(ran))
     }
 
     /// Puts changes into the log, each under its record's id, and waits until the log has them.
     fn preload(
         &mut self,
         count: usize,
-        mut make: impl FnMut(&mut People, &mut ChaCha8Rng, usize) -> Touch,
+        mut make: impl FnMut(&mut People, &mut ChaCha8Rng, usize) -> (Touch, String),
     ) -> anyhow::Result<()> {
         let producer = BulkProducer::new(&self.site.connection, Duration::from_millis(5))?;
         for at in 0..count {
-            let touch = make(&mut self.people, &mut self.rng, at);
-            send(&producer, self.site.changes(), &touch, None)?;
+            let said = make(&mut self.people, &mut self.rng, at);
+            send(&producer, self.site.changes(), &said, None)?;
             if at % 10_000 == 0 {
                 self.may_go_on()?;
             }
@@ -205,7 +237,7 @@ impl Measure<'_> {
         // What it sends first waits until it knows the log, which is no part of any change's way.
         let mut first = self.people.touch_one(0, &mut self.rng);
         first.time = Clock::System.now().0;
-        send(&producer, self.site.changes(), &first, None)?;
+        send(&producer, self.site.changes(), &said(first), None)?;
         all_taken(&producer, 1)?;
         let mut due = Vec::new();
         let begun = Instant::now();
@@ -219,7 +251,7 @@ impl Measure<'_> {
             let mut touch = self.people.touch_one(person, &mut self.rng);
             touch.time = Clock::System.now().0;
             let trace = trace::parent(number);
-            send(&producer, self.site.changes(), &touch, Some(&trace))?;
+            send(&producer, self.site.changes(), &said(touch), Some(&trace))?;
             // From when it was to be sent: a sender that falls behind must not hide what it caused.
             due.push(at);
             if number % 1_000 == 0 {
@@ -319,23 +351,25 @@ fn settled(metrics: &Metrics) -> u64 {
     metrics.total("baton_settled_total")
 }
 
+/// A change, and the message that tells it.
+fn said(touch: Touch) -> (Touch, String) {
+    let text = shape::canonical(Format::Baton, &touch);
+    (touch, text)
+}
+
 fn send(
     producer: &BulkProducer,
     topic: &str,
-    touch: &Touch,
+    (touch, text): &(Touch, String),
     trace: Option<&str>,
 ) -> anyhow::Result<()> {
-    let format = Format::Baton;
-    let key = shape::id(format, touch.person);
-    for message in shape::messages(format, std::slice::from_ref(touch)) {
-        producer.send(Bulk {
-            topic,
-            partition: None,
-            key: key.as_bytes(),
-            payload: message.text.as_bytes(),
-            trace,
-        })?;
-    }
+    producer.send(Bulk {
+        topic,
+        partition: None,
+        key: shape::id(Format::Baton, touch.person).as_bytes(),
+        payload: text.as_bytes(),
+        trace,
+    })?;
     Ok(())
 }
 

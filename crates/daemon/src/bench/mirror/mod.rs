@@ -6,12 +6,8 @@
 mod aims;
 mod measure;
 mod report;
-mod rules;
-mod site;
+pub(super) mod rules;
 mod table;
-mod target;
-mod trace;
-mod worker;
 
 use std::path::{Path, PathBuf};
 
@@ -20,10 +16,12 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 pub use report::{Figures, Report};
-pub use site::{Ground, LogKind, StoreKind};
 pub use table::table;
 
-use measure::measure;
+pub use super::site::{Ground, LogKind, StoreKind};
+use super::{people::Values, site::RuleFiles};
+
+pub(super) use measure::{ACT, Measured, measure};
 use report::Setting;
 
 /// What to measure.
@@ -50,10 +48,14 @@ pub struct Paced {
 }
 
 /// One size.
-struct Size {
-    people: usize,
-    changes: usize,
-    paced: Option<Paced>,
+pub(super) struct Size {
+    pub people: usize,
+    pub values: Values,
+    pub rules: RuleFiles,
+    /// What everybody does before their changes come.
+    pub acts: usize,
+    pub changes: usize,
+    pub paced: Option<Paced>,
 }
 
 /// How many people the headline figures are of, if that was asked for.
@@ -92,6 +94,9 @@ pub fn run(
             );
             let size = Size {
                 people: *people,
+                values: Values::Texts,
+                rules: rules::files(),
+                acts: 0,
                 changes: options.changes,
                 paced: (*people == main).then_some(options.paced),
             };
@@ -114,7 +119,7 @@ pub fn run(
     Report::of(setting, grounds).context("nothing was measured")
 }
 
-fn folder(within: Option<&Path>) -> anyhow::Result<tempfile::TempDir> {
+pub(super) fn folder(within: Option<&Path>) -> anyhow::Result<tempfile::TempDir> {
     let mut builder = tempfile::Builder::new();
     let builder = builder.prefix("baton-bench-");
     match within {

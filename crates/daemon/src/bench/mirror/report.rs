@@ -8,8 +8,8 @@ use super::{
     Size,
     aims::{self, Aim},
     measure::{Measured, Ran},
-    site::Ground,
 };
+use crate::bench::{site::Ground, worker::Reading};
 
 /// Everything, the first ground's figures also at the top.
 #[derive(Clone, Debug, Serialize)]
@@ -129,7 +129,6 @@ impl Throughput {
         let daemon_cpu_us = difference(ran.end.cpu, ran.start.cpu).map(each);
         let log_cpu_us = difference(ran.end.log_cpu, ran.start.log_cpu).map(each);
         let store_cpu_us = difference(ran.end.store_cpu, ran.start.store_cpu).map(each);
-        let parts = [daemon_cpu_us, log_cpu_us, store_cpu_us];
         let by_name = |after: &BTreeMap<String, f64>, before: &BTreeMap<String, f64>| {
             let since = |(name, seconds): (&String, &f64)| {
                 let before = before.get(name).copied().unwrap_or_default();
@@ -137,9 +136,8 @@ impl Throughput {
             };
             after.iter().map(since).collect()
         };
-        let stages = |reading: &super::worker::Reading| {
-            reading.metrics.by_label("baton_stage_duration_seconds_sum")
-        };
+        let stages =
+            |reading: &Reading| reading.metrics.by_label("baton_stage_duration_seconds_sum");
         Self {
             people: size.people,
             changes: ran.changes,
@@ -148,7 +146,7 @@ impl Throughput {
             introduced_per_s: introducing.changes as f64 / introducing.seconds(),
             commands: ran.commands,
             bytes_per_command: ran.command_bytes as f64 / ran.commands.max(1) as f64,
-            cpu_us: parts.into_iter().sum(),
+            cpu_us: ran.cpu_us(),
             daemon_cpu_us,
             log_cpu_us,
             store_cpu_us,
@@ -160,6 +158,18 @@ impl Throughput {
 }
 
 impl Ran {
+    /// Microseconds of processor time for each change: of daemon, log and database server.
+    pub(super) fn cpu_us(&self) -> Option<f64> {
+        let difference = |after: Option<f64>, before: Option<f64>| Some(after? - before?);
+        let parts = [
+            difference(self.end.cpu, self.start.cpu),
+            difference(self.end.log_cpu, self.start.log_cpu),
+            difference(self.end.store_cpu, self.start.store_cpu),
+        ];
+        let seconds: Option<f64> = parts.into_iter().sum();
+        Some(seconds? * 1e6 / self.changes as f64)
+    }
+
     fn seconds(&self) -> f64 {
         self.end.at.duration_since(self.start.at).as_secs_f64()
     }

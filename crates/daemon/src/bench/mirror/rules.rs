@@ -1,47 +1,22 @@
 //! The configuration that is measured, as files: twenty fields by `latest`, five of them a protected address, and two
 //! systems. One sends changes, the other is told of them.
 
-use std::{fmt::Write as _, net::SocketAddr};
+use std::fmt::Write as _;
 
-use crate::bench::people::FIELDS;
-
-/// The system whose changes are measured.
-pub const SOURCE: &str = "crm";
-
-/// The system that gets the commands.
-pub const TARGET: &str = "map";
+use crate::bench::{
+    people::FIELDS,
+    site::{RuleFiles, SOURCE, TARGET},
+};
 
 const ADDRESS: [&str; 5] = ["street", "city", "state", "postal_code", "country"];
 
-/// All files by their names.
-pub fn files(
-    run: &str,
-    bootstrap: &str,
-    admin: SocketAddr,
-    store: &str,
-) -> [(&'static str, String); 2] {
-    [
-        ("baton.toml", operation(run, bootstrap, admin, store)),
-        ("rules.toml", rules()),
-    ]
+/// The files.
+pub fn files() -> RuleFiles {
+    vec![("rules.toml", rules())]
 }
 
-fn operation(run: &str, bootstrap: &str, admin: SocketAddr, store: &str) -> String {
-    let mut text = format!(
-        "[admin]\nbind = \"{admin}\"\n[kafka]\ngroup = \"{run}\"\nbootstrap = \"{bootstrap}\"\n{store}\
-         [topics]\ngolden = \"{run}.golden\"\ndecisions = \"{run}.decisions\"\nlifecycle = \"{run}.lifecycle\"\ndead_letters = \"{run}.dead-letters\"\n"
-    );
-    for system in [SOURCE, TARGET] {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "[systems.{system}.topics]");
-        for lane in ["changes", "commands", "results"] {
-            let _ = writeln!(text, "{lane} = \"{run}.{system}.{lane}\"");
-        }
-    }
-    text
-}
-
-fn rules() -> String {
+/// Everything but how it is run.
+pub fn rules() -> String {
     let mut text = format!(
         r#"# A backlog is worked off in seconds, so several of the target's stamps for one record may lie within one: only a
 # reading could tell which of them stands, and on no real day is there a need for so many.
@@ -83,21 +58,12 @@ requires = ["country"]
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, path::PathBuf};
-
     use super::*;
-    use crate::cli::sound;
+    use crate::bench::site::sound;
 
     #[test]
     fn what_is_measured_is_a_sound_configuration() {
-        let admin = SocketAddr::from(([127, 0, 0, 1], 9464));
-        let files = files("run", "127.0.0.1:9092", admin, "");
-        let files: BTreeMap<PathBuf, &str> = files
-            .iter()
-            .map(|(name, text)| (PathBuf::from(name), text.as_str()))
-            .collect();
-        let loaded = baton_config::load_from(&files, &Default::default());
-        let (rules, ..) = sound(loaded).unwrap_or_else(|unsound| panic!("{unsound}"));
+        let rules = sound(files());
         assert_eq!(rules.person.fields.len(), FIELDS.len());
         assert!(rules.systems[&TARGET.into()].acks);
     }

@@ -1,6 +1,7 @@
 //! What one measurement stands on: a log, a store, a configuration, all of it new and gone afterwards.
 
 use std::{
+    fmt::Write as _,
     fs,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
@@ -8,17 +9,25 @@ use std::{
 
 use anyhow::Context as _;
 use baton_config::Secret;
-use baton_core::name::Name;
+use baton_core::{name::Name, time::Millis};
 use baton_log::Fsync;
-use baton_store::{Options, Scratch, Store};
+use baton_store::{Activation, Options, Scratch, Store};
 use tokio::runtime::Handle;
 
-use super::rules;
-use crate::bench::{child::Child, process};
+use super::{child::Child, process};
 use crate::{
     cli::{Place, Workspace},
     kafka::{Connection, Ends, Reader, Start, TopicSpec, delete, ensure},
 };
+
+/// The system whose changes are measured.
+pub const SOURCE: &str = "crm";
+
+/// The system that gets the commands.
+pub const TARGET: &str = "map";
+
+/// What is decided by, as files: name and text.
+pub type RuleFiles = Vec<(&'static str, String)>;
 
 /// Which log.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -79,7 +88,12 @@ pub struct Site {
 
 impl Site {
     /// Starts what must be started, and makes topics and tables.
-    pub fn open(ground: &Ground, folder: &Path, runtime: &Handle) -> anyhow::Result<Self> {
+    pub fn open(
+        ground: &Ground,
+        rules: RuleFiles,
+        folder: &Path,
+        runtime: &Handle,
+    ) -> anyhow::Result<Self> {
         let data = folder.join("data");
         let (bootstrap, log) = match &ground.log {
             LogKind::Kafka(address) => (address.clone(), None),
@@ -117,7 +131,8 @@ impl Site {
         };
         // Runs of several benchmarks on one Kafka must not meet.
         let run = format!("baton-bench-{:016x}", rand::random::<u64>());
-        for (name, text) in rules::files(&run, &bootstrap, admin, &store_line) {
+        let operation = operation(&run, &bootstrap, admin, &store_line);
+        for (name, text) in rules.into_iter().chain([("baton.toml", operation)]) {
             fs::write(config.join(name), text)?;
         }
         let workspace = Workspace::open(&Place {
@@ -146,6 +161,20 @@ impl Site {
         })
     }
 
+    /// Makes its rules active as of an instant, if they have a funnel, which does nothing for what was before it.
+    pub fn activate(&self, at: Millis) -> anyhow::Result<()> {
+        let active = &self.workspace.active;
+        if active.rules.funnel.is_none() {
+            return Ok(());
+        }
+        let activation = Activation {
+            at,
+            version: active.rules.version.to_string(),
+            body: active.body(),
+        };
+        Ok(self.runtime.block_on(self.store.activate(&activation))?)
+    }
+
     /// Starts a daemon on this ground.
     pub fn daemon(&self) -> anyhow::Result<Child> {
         let data = path_text(&self.workspace.data)?;
@@ -154,15 +183,15 @@ impl Site {
     }
 
     pub fn changes(&self) -> &str {
-        &self.topics_of(rules::SOURCE).changes
+        &self.topics_of(SOURCE).changes
     }
 
     pub fn commands(&self) -> &str {
-        &self.topics_of(rules::TARGET).commands
+        &self.topics_of(TARGET).commands
     }
 
     pub fn results(&self) -> &str {
-        &self.topics_of(rules::TARGET).results
+        &self.topics_of(TARGET).results
     }
 
     fn topics_of(&self, system: &str) -> &baton_config::SystemTopics {
@@ -247,6 +276,22 @@ impl Site {
     }
 }
 
+/// How it is run: everything under a name that nobody else has.
+pub fn operation(run: &str, bootstrap: &str, admin: SocketAddr, store: &str) -> String {
+    let mut text = format!(
+        "[admin]\nbind = \"{admin}\"\n[kafka]\ngroup = \"{run}\"\nbootstrap = \"{bootstrap}\"\n{store}\
+         [topics]\ngolden = \"{run}.golden\"\ndecisions = \"{run}.decisions\"\nlifecycle = \"{run}.lifecycle\"\ndead_letters = \"{run}.dead-letters\"\n"
+    );
+    for system in [SOURCE, TARGET] {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "[systems.{system}.topics]");
+        for lane in ["changes", "commands", "results"] {
+            let _ = writeln!(text, "{lane} = \"{run}.{system}.{lane}\"");
+        }
+    }
+    text
+}
+
 async fn open_store(workspace: &Workspace) -> anyhow::Result<Store> {
     let Some(url) = &workspace.active.settings.store.url else {
         return workspace.store().await;
@@ -259,4 +304,19 @@ async fn open_store(workspace: &Workspace) -> anyhow::Result<Store> {
 fn path_text(path: &Path) -> anyhow::Result<&str> {
     path.to_str()
         .with_context(|| format!("the folder {} has no name in UTF-8", path.display()))
+}
+
+/// The rules of a configuration that must be sound.
+#[cfg(test)]
+pub fn sound(rules: RuleFiles) -> baton_core::rules::Rules {
+    let admin = SocketAddr::from(([127, 0, 0, 1], 9464));
+    let operation = operation("run", "127.0.0.1:9092", admin, "");
+    let files: std::collections::BTreeMap<PathBuf, String> = rules
+        .into_iter()
+        .chain([("baton.toml", operation)])
+        .map(|(name, text)| (PathBuf::from(name), text))
+        .collect();
+    let loaded = baton_config::load_from(&files, &Default::default());
+    let (rules, ..) = crate::cli::sound(loaded).unwrap_or_else(|unsound| panic!("{unsound}"));
+    rules
 }

@@ -9,8 +9,7 @@ use std::{
 
 use anyhow::Context as _;
 
-use super::site::Site;
-use crate::bench::{child::Child, process, process::MemoryWatch};
+use super::{child::Child, process, process::MemoryWatch, site::Site};
 
 /// How long a daemon may take to be ready.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -14,7 +14,10 @@ use std::{
 use anyhow::Context as _;
 use serde::Deserialize;
 
-use super::{rules, site::Site, trace};
+use super::{
+    site::{Site, TARGET},
+    trace,
+};
 use crate::{
     clock::Clock,
     engine::{Consumed, header},
@@ -159,7 +162,7 @@ fn answer(
     let text = format!(
         r#"{{"command_id":"{}","system":"{}","object":"{}","id":"{}","outcome":"ok","stamp":"{}"}}"#,
         command.command_id,
-        rules::TARGET,
+        TARGET,
         command.object,
         command.id.as_ref().unwrap_or(&command.entity),
         Clock::System.now(),
