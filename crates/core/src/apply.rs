@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::absorb::absorb;
 use crate::acts::{clear_verdict, steward};
 use crate::observe::change_in;
-use crate::rejudge::rejudge;
+use crate::rejudge::{Decided, publish, rejudge};
 use crate::{
     answer,
     change::Outcome,
@@ -76,15 +76,17 @@ pub fn apply(state: &mut State, input: &Input, rules: &Rules, at: Millis) -> Tra
     if recorded {
         plan::give_up(state, rules, at, &mut touched);
     }
-    let mut moved = rejudge(state, &touched, rules, at, &mut effects);
+    let mut decided = Decided::default();
+    rejudge(state, &touched, rules, at, &mut decided);
     if recorded {
         let walked = walk(state, input, &touched, rules, at, &mut effects);
         outcome = walked.outcome.unwrap_or(outcome);
         recorded = !walked.is_repeat;
         // Golden follows what the funnel says.
-        moved |= rejudge(state, &walked.touched, rules, at, &mut effects);
+        rejudge(state, &walked.touched, rules, at, &mut decided);
         touched.extend(walked.touched);
     }
+    let moved = publish(state, decided, rules, at, &mut effects);
     tasks::ask_stewards(state, &touched, rules, at, &mut effects);
     tasks::tell_doubled(&doubled, state, at, &mut effects);
     let outcome = if moved && outcome > Outcome::Applied && outcome != Outcome::Duplicate {

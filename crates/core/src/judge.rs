@@ -9,6 +9,7 @@ use crate::{
     explain::{Detail, of_verdict},
     id::RecordKey,
     name::Name,
+    rejudge::Decided,
     rules::{FieldRule, FieldType, GroupRule, Rules, Strategy},
     state::{ConsentTurn, Golden, LockOn, State},
     strategy::{Court, Verdict},
@@ -46,7 +47,17 @@ pub struct Judgement {
 /// Judges a subject. Derived and following fields read golden values, so they are judged after the others
 /// (see [`dependents`]).
 #[must_use]
-pub fn judge(state: &State, subject: Subject, rules: &Rules, at: Millis) -> Judgement {
+pub(crate) fn judge(
+    state: &State,
+    subject: Subject,
+    rules: &Rules,
+    at: Millis,
+    decided: &Decided,
+) -> Judgement {
+    // What this input has told of a field already must be told as it is in the end.
+    let must_be_told = |field: Name, golden: &Golden| {
+        is_news(state, field, golden) || decided.contains_key(&field)
+    };
     match subject {
         Subject::Field(field) => {
             let Some(rule) = rules.entity(state.id.kind).fields.get(&field) else {
@@ -55,7 +66,7 @@ pub fn judge(state: &State, subject: Subject, rules: &Rules, at: Millis) -> Judg
             let verdict = field_verdict(state, field, rule, rules, at);
             let until = earliest(verdict.until, lock_end(state, field, at));
             let golden = golden_of(&verdict, 0, rules);
-            let changed = is_news(state, field, &golden).then(|| {
+            let changed = must_be_told(field, &golden).then(|| {
                 (
                     field,
                     of_verdict(
@@ -86,7 +97,7 @@ pub fn judge(state: &State, subject: Subject, rules: &Rules, at: Millis) -> Judg
                 until = earliest(until, lock_end(state, *field, at));
                 let said = steward_said(state, group, member, &verdict, at);
                 let golden = golden_of(said.as_ref().unwrap_or(&verdict), member, rules);
-                if is_news(state, *field, &golden) {
+                if must_be_told(*field, &golden) {
                     let account = of_verdict(
                         state,
                         *field,

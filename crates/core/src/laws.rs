@@ -1,8 +1,6 @@
 //! Checks of the laws that are cheap enough for every input. What they find is counted, never hidden; a debug build
 //! stops at once. The other laws need whole histories and are held by the tests.
 
-use std::collections::BTreeMap;
-
 use crate::{
     book::OutBody,
     change::{Class, FieldChange, Outcome},
@@ -14,7 +12,6 @@ use crate::{
     state::{LockOn, State},
     time::Millis,
     value::Value,
-    wire::Explanation,
 };
 
 /// The laws that are checked while the engine runs. L4 and L5 are checked where commands are made, L14 where entities
@@ -155,10 +152,7 @@ fn is_explained(state: &State, effects: &Effects) -> bool {
         OutBody::Decisions(told) => Some(told.decisions()),
         _ => None,
     });
-    // Of a field that the funnel moved at once the last account counts.
-    let last: BTreeMap<Name, &Explanation> =
-        told.flatten().map(|told| (told.field, told)).collect();
-    last.into_values().all(|told| {
+    told.flatten().all(|told| {
         let golden = state.golden.get(&told.field);
         golden.is_some_and(|golden| {
             golden.value == told.value.0

@@ -292,6 +292,24 @@ fn stop_writing(
     effects.park(state, code, Some(record), Some(field), at, why.to_owned());
 }
 
+/// Where a write of now takes its place that nobody will answer: behind all that is known of its record, whatever the
+/// clocks say. What it was made of is no echo of it.
+fn after_all_known(state: &State, record: &RecordKey, at: Millis) -> Position {
+    let now = Position {
+        arrival: at,
+        log: 0,
+    };
+    let known = state.histories.get(record);
+    let newest = known.and_then(|known| known.events.iter().map(|e| e.position).max());
+    newest.map_or(now, |newest| {
+        let next = Position {
+            log: newest.log.saturating_add(1),
+            ..newest
+        };
+        next.max(now)
+    })
+}
+
 #[expect(
     clippy::too_many_arguments,
     reason = "one flat message, built in one place"
@@ -310,6 +328,7 @@ fn send(
     let golden_version = state.golden_version;
     let acks = rules.systems.get(&record.system).is_some_and(|s| s.acks);
     let id = state.id.to_string();
+    let landed = (!acks).then(|| after_all_known(state, record, at));
     let delivery = state.deliveries.entry(record.clone()).or_default();
     let number = delivery.next_intent;
     delivery.next_intent += 1;
@@ -329,10 +348,7 @@ fn send(
         fields,
         golden_version,
         sent: at,
-        answered: (!acks).then_some(Position {
-            arrival: at,
-            log: 0,
-        }),
+        answered: landed,
         stamp: None,
         end: if acks {
             IntentEnd::Pending

@@ -17,16 +17,19 @@ use std::{
     sync::Arc,
 };
 
-/// Judges what was touched and everything that reads it. Returns whether a golden value changed.
+/// What became of fields whose golden value changed, by one input.
+pub(crate) type Decided = BTreeMap<Name, wire::Explanation>;
+
+/// Judges what was touched and everything that reads it. Of what is decided more than once the last account counts.
 pub(crate) fn rejudge(
     state: &mut State,
     touched: &BTreeSet<Name>,
     rules: &Rules,
     at: Millis,
-    effects: &mut Effects,
-) -> bool {
+    decided: &mut Decided,
+) {
     if touched.is_empty() {
-        return false;
+        return;
     }
     let subjects: Vec<Subject> = if touched.len() > rules.entity(state.id.kind).fields.len() / 2 {
         all_subjects(state, rules)
@@ -38,9 +41,8 @@ pub(crate) fn rejudge(
             .into_iter()
             .collect()
     };
-    let mut decided = BTreeMap::new();
     for subject in &subjects {
-        judge_one(state, *subject, rules, at, &mut decided);
+        judge_one(state, *subject, rules, at, decided);
     }
     let moved: Vec<Name> = decided
         .keys()
@@ -48,19 +50,8 @@ pub(crate) fn rejudge(
         .chain(touched.iter().copied())
         .collect();
     for field in dependents(&moved, state, rules) {
-        judge_one(
-            state,
-            subject_of(field, state, rules),
-            rules,
-            at,
-            &mut decided,
-        );
+        judge_one(state, subject_of(field, state, rules), rules, at, decided);
     }
-    if decided.is_empty() {
-        return false;
-    }
-    publish(state, decided, rules, at, effects);
-    true
 }
 
 fn judge_one(
@@ -68,9 +59,9 @@ fn judge_one(
     subject: Subject,
     rules: &Rules,
     at: Millis,
-    decided: &mut BTreeMap<Name, wire::Explanation>,
+    decided: &mut Decided,
 ) {
-    let judgement = judge(state, subject, rules, at);
+    let judgement = judge(state, subject, rules, at, decided);
     let name = match subject {
         Subject::Field(name) | Subject::Group(name) => name,
     };
@@ -124,13 +115,17 @@ fn pend(state: &mut State, field: Name) {
     }
 }
 
-fn publish(
+/// Tells of what was decided. Returns whether there was anything.
+pub(crate) fn publish(
     state: &mut State,
-    decided: BTreeMap<Name, wire::Explanation>,
+    decided: Decided,
     rules: &Rules,
     at: Millis,
     effects: &mut Effects,
-) {
+) -> bool {
+    if decided.is_empty() {
+        return false;
+    }
     state.golden_version += 1;
     let key = OutKey::Entity(state.id);
     let cause = Digest::of(&[
@@ -176,4 +171,5 @@ fn publish(
     effects
         .messages
         .push(message(OutTopic::Decisions, OutBody::Decisions(decisions)));
+    true
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    claim::Claims,
+    claim::{Claim, Claims},
     consent::own_turns,
     dependents::{evaluate_with, reads},
     judge::{Subject, field_verdict, group_verdict, steward_said, subject_of},
@@ -22,7 +22,7 @@ pub(super) fn instants(state: &State, field: Name, rules: &Rules) -> BTreeSet<Mi
     let entity = rules.entity(state.id.kind);
     let mut claimed = |claims: &Claims<'_>| {
         let turns = claims.records.iter().flat_map(|of| &of.turns);
-        found.extend(turns.map(|turn| turn.floored));
+        found.extend(turns.map(|turn| said_at(turn, quantum)));
     };
     match subject_of(field, state, rules) {
         Subject::Group(group) => {
@@ -84,6 +84,15 @@ pub(super) fn as_of(state: &State, instant: Millis, rules: &Rules) -> State {
     then.stages.retain(|fact| by_then(fact.time));
     then.shared_consent.retain(|turn| by_then(turn.time));
     then
+}
+
+/// When a claim was made, floored: at its own time, or where it has none, when it came in.
+pub(super) fn said_at(turn: &Claim<'_>, quantum: i64) -> Millis {
+    if turn.time.is_timed() {
+        turn.floored
+    } else {
+        turn.position.arrival.floor(quantum)
+    }
 }
 
 /// When something was seen: its own time, or where it has none, when it came in.

@@ -8,7 +8,7 @@ use baton_core::{
     input::Input,
     lifecycle::fact::Actor,
     rules::Rules,
-    time::{DAY, HOUR},
+    time::{DAY, HOUR, Millis},
     wire::{Lifecycle, Trigger},
 };
 
@@ -140,4 +140,19 @@ fn what_is_told_of_a_deed_names_what_brought_it_about_also_where_that_is_summed_
             );
         }
     }
+}
+
+#[test]
+fn what_bears_no_time_is_heard_when_it_comes_in() {
+    let mut world = World::new();
+    let said = [
+        ("email", text("ada@example.com")),
+        ("company", text("Analytical")),
+        ("lead_score", points(120)),
+    ];
+    let change = world.change(&lead(), Class::Delta, Millis::UNTIMED, &said);
+    world.take(Item::Change(change));
+    assert_eq!(world.stage(&lead()), "mql");
+    let stage = world.state(&lead()).stages().last().unwrap().time;
+    assert_eq!(stage, world.now);
 }
