@@ -18,7 +18,7 @@ use crate::{
     holdings,
     id::{Digest, EntityId, RecordKey},
     input::{Input, StewardAct},
-    lifecycle::{deals, standing, walk},
+    lifecycle::{accounts, deals, standing, walk},
     observe::take_verdicts,
     reread::{lost_changes, next_records},
     rules::Rules,
@@ -440,12 +440,15 @@ pub(crate) fn take(
         BTreeSet::new()
     };
     let stood = standing::place(&held.state);
+    let by_steward = matches!(input, Input::Steward(_) | Input::Wake);
+    let mut of_account = accounts::is_concerned(&input, entity, rules);
     let mut transition = apply(&mut held.state, &input, rules, at);
     held.dirty |= transition.recorded;
     if !transition.recorded {
         // What is not recorded is not written, so its counts must not be either.
         transition.effects.holdings.clear();
     }
+    of_account |= accounts::concerns(&transition.effects.changed, entity, rules);
     let changed = !transition.effects.changed.is_empty();
     // Also where no golden value is another one now: it may have been another one earlier than was known.
     let retells =
@@ -488,6 +491,10 @@ pub(crate) fn take(
     }
     for deal in met {
         deals::tell_people(book, deal, rules, at);
+    }
+    if of_account {
+        let now = by_steward.then(|| at.floor(rules.timing.quantum));
+        accounts::tell(book, entity, now, rules, at);
     }
     Settled {
         outcome: transition.outcome,

@@ -7,7 +7,10 @@ use crate::{
     consent::address_digest,
     id::{Digest, EntityId, Kind, RecordKey},
     input::Input,
-    lifecycle::deals,
+    lifecycle::{
+        accounts::{member_field, member_keys},
+        deals,
+    },
     name::Name,
     observe::says_again,
     order::track,
@@ -182,6 +185,7 @@ pub(crate) fn keys_of(state: &State, rules: &Rules) -> BTreeSet<(Digest, bool)> 
         for name in names.clone().chain(email) {
             keys.extend(believed(name).map(|v| (key_digest(kind, name, &v), true)));
         }
+        keys.extend(member_keys(state, record, rules).map(|key| (key, false)));
         for rule in consents {
             keys.extend(
                 believed(rule.address)
@@ -224,6 +228,7 @@ pub(crate) fn renames(change: &Change, state: &State, rules: &Rules) -> bool {
             let identifies = identity.email == Some(f.field)
                 || keys.contains(&f.field)
                 || composites.iter().flatten().any(|n| *n == f.field)
+                || member_field(kind, rules) == Some(f.field)
                 || rules.consents.iter().any(|c| c.address == f.field)
                 || kind == Kind::Deal && deals::people(rules) == Some(f.field);
             identifies && !says_again(state, change, f, rules)

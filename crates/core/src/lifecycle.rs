@@ -3,13 +3,13 @@
 //! [`walk`] is the way through it, as [`crate::apply`] takes it: hear what came in, fold, carry out what is due, and let
 //! golden follow what the systems are to be told.
 
+pub mod accounts;
 pub mod alarm;
 pub mod calendar;
 pub mod clocks;
 mod counted;
 pub mod course;
 pub mod deals;
-pub mod difference;
 pub mod fact;
 pub mod fold;
 pub mod funnel;
@@ -24,6 +24,7 @@ pub mod rules;
 mod selling;
 pub mod setup;
 pub mod standing;
+pub mod supposed;
 mod tell;
 pub mod walk;
 pub mod words;

@@ -11,7 +11,7 @@ use crate::{
     holdings::Holding,
     id::{Digest, EntityId, Kind, Object, RecordKey},
     input::Answer,
-    lifecycle::deals,
+    lifecycle::{accounts, deals},
     name::Name,
     rules::Rules,
     state::State,
@@ -23,6 +23,9 @@ pub fn needs(book: &Book, items: &[Item], rules: &Rules) -> Needs {
     let mut needs = Needs::default();
     let renamed = renamed(book, items, rules);
     for item in items {
+        for key in accounts::members_of(book, item, rules) {
+            need_key(book, key, &mut needs);
+        }
         match item {
             Item::Change(change) => needs_of_change(book, change, &renamed, rules, &mut needs),
             Item::Answer {
@@ -205,6 +208,9 @@ fn needs_of_change(
         need_link(book, record, needs);
     }
     need_links_that_move(book, change, rules, needs);
+    for account in accounts::accounts_of_change(book, change, rules) {
+        need_link(book, account, needs);
+    }
     need_deals(book, change, rules, needs);
     // Most changes come from a record that is known and tell again by which keys: nobody has to be looked up for them.
     let by_keys = match book.links.get(&change.record) {

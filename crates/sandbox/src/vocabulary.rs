@@ -157,6 +157,7 @@ pub const fn salesforce_fields(object: Object) -> &'static [&'static str] {
             "NumberOfEmployees",
             "Description",
             "AccountSource",
+            "No_Marketing__c",
             "OwnerId",
         ],
         Object::Deal => &[

@@ -73,6 +73,7 @@ pub(super) fn tells(
             .flat_map(|fields| [Some(fields.ready), Some(fields.willing), fields.reason])
             .flatten()
             .collect(),
+        suppressions: all(|system| system.suppressed),
         deals: EndingFields {
             outcome: all(|system| system.last_deal.outcome),
             reason: all(|system| system.last_deal.reason),

@@ -64,6 +64,7 @@ impl Reader<'_> {
         let ready = from_any(fields, role("ready", Kind::Person, TRUTH));
         let willing = from_any(fields, role("willing", Kind::Person, TRUTH));
         let reason = from_any(fields, role("reason", Kind::Person, WORD));
+        let account = from_any(fields, role("account", Kind::Person, WORD));
         let deals = self.table.table("deals").map(|table| {
             let mut field =
                 |key, types: &'static [FieldType]| from_any(table, role(key, Kind::Deal, types));
@@ -106,6 +107,7 @@ impl Reader<'_> {
             let Some(table) = entry.value.as_table() else {
                 continue;
             };
+            self.of_accounts(table, fields, problems);
             if let Some(name) = self.world.system(name, entry.key, problems) {
                 let wiring = self.system(name, table, systems.get(&name), problems);
                 wired.insert(name, wiring);
@@ -113,6 +115,7 @@ impl Reader<'_> {
         }
         Some(Wiring {
             score: score?,
+            account,
             systems: wired,
             qualification: ready.zip(willing).map(|(ready, willing)| Qualification {
                 ready,
@@ -121,6 +124,20 @@ impl Reader<'_> {
             }),
             deals,
         })
+    }
+
+    /// Whoever takes an account out of marketing must be able to say who belongs to it.
+    fn of_accounts(&self, system: &Table, fields: &Table, problems: &mut Problems) {
+        let said = system.entry("suppresses").filter(|_| !system.is_unread());
+        if let Some(entry) = said.filter(|_| !fields.has("account") && !fields.is_unread()) {
+            problems
+                .report(
+                    Code::MissingKey,
+                    entry.key,
+                    "`suppresses` means nothing without `account` in [lifecycle.fields]",
+                )
+                .fix("Add `account = …` there: the person field that names the account; or take this out.");
+        }
     }
 
     /// The field that plays a role, if its type allows it.
@@ -191,6 +208,7 @@ impl Reader<'_> {
             campaign: field("last_deal_campaign", Kind::Person, WORD),
         };
         let suppresses = field("suppresses", Kind::Account, TRUTH);
+        let suppressed = field("suppressed", Kind::Person, TRUTH);
         if let (Some(field), Some((_, span))) = (last_deal.outcome, table.text("last_deal_outcome"))
         {
             for word in [WON, LOST] {
@@ -238,6 +256,7 @@ impl Reader<'_> {
             starts,
             campaign,
             suppresses,
+            suppressed,
         }
     }
 

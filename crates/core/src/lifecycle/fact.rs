@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{EntityId, EventId, Position},
+    id::{Digest, EntityId, EventId, Position},
     name::Name,
     time::Millis,
     value::Value,
@@ -126,7 +126,8 @@ impl What {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum Suppression {
     Person,
-    Account,
+    /// That of an account's record, by the hash under which its people are indexed.
+    Account(Digest),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]

@@ -249,12 +249,7 @@ impl<'e> Fold<'e> {
         }
         self.trigger = Trigger::Fact(fact.event);
         match &fact.what {
-            What::Suppressed { whose, on: true } => {
-                self.w.suppressions.insert(*whose);
-            }
-            What::Suppressed { whose, on: false } => {
-                self.w.suppressions.remove(whose);
-            }
+            What::Suppressed { whose, on } => self.suppress(*whose, *on),
             What::Field { field, value } => {
                 self.w.fields.insert(*field, value.clone());
             }

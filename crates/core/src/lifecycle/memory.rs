@@ -1,11 +1,11 @@
 //! What a funnel knows of its own facts: which came of what, and what was said last.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 
 use super::{
-    fact::{Fact, What},
+    fact::{Fact, Suppression, What},
     funnel::Funnel,
     rules::Editions,
     words::Word,
@@ -117,6 +117,19 @@ impl Funnel {
         let known = self.facts.get(&fact.event);
         known.is_some_and(|known| known.what == fact.what && known.time == fact.time)
             || fact.time <= self.sealed.now
+    }
+
+    /// What it was told of an account's being out of all marketing, and when that was.
+    pub(super) fn heard_of(&self, account: Suppression) -> BTreeMap<EventId, Millis> {
+        let facts = self.facts.values();
+        let of = facts
+            .filter(|fact| matches!(fact.what, What::Suppressed { whose, .. } if whose == account));
+        of.map(|fact| (fact.event, fact.time)).collect()
+    }
+
+    /// Whether somebody was out because of it when what is sealed ended.
+    pub(super) fn was_out(&self, account: Suppression) -> bool {
+        self.sealed.suppressions.contains(&account)
     }
 
     /// Whether it knows of an event, whatever that says.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     course::{Closed, Closing, Handoff, Nudge, Purpose, Seat, Step, Why},
-    fact::Standing,
+    fact::{Standing, Suppression},
     fold::{Episode, Fold, Line},
     rules::{AfterLost, Beyond, CoolDown, Mode, Phase, Signal},
     words::{fall_silent, package, say},
@@ -211,6 +211,22 @@ impl Fold<'_> {
             self.course.handoffs.push(handoff);
         }
         self.start_clocks(&[Signal::Leaves(from), Signal::Enters(to)]);
+    }
+
+    /// Somebody, or their account, is taken out of all marketing, or that ends. Where they stand stays as it is.
+    pub(super) fn suppress(&mut self, whose: Suppression, on: bool) {
+        let was_out = !self.w.suppressions.is_empty();
+        if on {
+            self.w.suppressions.insert(whose);
+        } else {
+            self.w.suppressions.remove(&whose);
+        }
+        let is_out = !self.w.suppressions.is_empty();
+        if was_out != is_out {
+            let fields = &self.rules.tells.suppressions;
+            let value = Value::Bool(is_out);
+            say(&mut self.w.words, fields, &value, self.w.now);
+        }
     }
 
     /// What the systems are told of a move, besides a closing's track and a handoff.

@@ -60,6 +60,8 @@ pub struct StageText {
 pub struct Wiring {
     /// Person field with marketing's points.
     pub score: Name,
+    /// Person field that names the account a record belongs to, one of its own system.
+    pub account: Option<Name>,
     pub systems: BTreeMap<Name, SystemWiring>,
     pub qualification: Option<Qualification>,
     pub deals: Option<Deals>,
@@ -94,6 +96,8 @@ pub struct SystemWiring {
     pub campaign: Option<Name>,
     /// Account field with which a sales person takes an account out of all marketing.
     pub suppresses: Option<Name>,
+    /// In which it is told that somebody, or their account, is taken out of all marketing.
+    pub suppressed: Option<Name>,
 }
 
 /// Person fields in which a system is told how the person's last deal ended.

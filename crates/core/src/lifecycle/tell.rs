@@ -252,7 +252,7 @@ fn told_of(fact: &Fact) -> wire::Trigger {
         What::Suppressed { whose, .. } => {
             let whose = match whose {
                 Suppression::Person => "person",
-                Suppression::Account => "account",
+                Suppression::Account(_) => "account",
             };
             ("suppression", None, Some(Name::new(whose)))
         }

@@ -49,6 +49,8 @@ pub struct Tells {
     pub handoffs: Vec<Name>,
     /// Fields in which sales records what it finds out: emptied for each new episode but the first.
     pub findings: Vec<Name>,
+    /// Fields in which it is told that nothing may be sent to somebody.
+    pub suppressions: Vec<Name>,
     pub deals: EndingFields,
     pub campaigns: Campaigns,
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use baton_core::{
-    id::{Digest, Kind, Position},
+    id::{Digest, EntityId, Kind, Position},
     lifecycle::{
         course::Trigger,
         fact::{Fact, Suppression, What},
@@ -12,7 +12,10 @@ use baton_core::{
     name::Name,
     rules::Rules,
     state::State,
+    time::Millis,
 };
+
+mod accounts;
 
 use super::{
     Place, Workspace,
@@ -37,6 +40,9 @@ pub struct RecycleArgs {
 pub struct ReturnArgs {
     #[arg(help = KEY_HELP)]
     key: String,
+    /// KEY is an account: everybody of it whom sales works on is given back
+    #[arg(long)]
+    account: bool,
     /// One of the reasons in lifecycle.toml [default: the one that stands there as `returned`]
     #[arg(long)]
     reason: Option<String>,
@@ -46,13 +52,24 @@ pub struct ReturnArgs {
 
 #[derive(clap::Args, Clone, Debug)]
 pub struct SuppressArgs {
+    /// person, or account: everybody who belongs to it, now or later
+    #[arg(value_parser = parse_whose)]
+    whose: Kind,
     #[arg(help = KEY_HELP)]
     key: String,
-    /// End it: the person's own consent stays as it is
+    /// End it: everybody's own consent stays as it is
     #[arg(long)]
     lift: bool,
     #[command(flatten)]
     who: Who,
+}
+
+/// Of deals there is nothing to take out.
+fn parse_whose(text: &str) -> Result<Kind, String> {
+    match Kind::parse(text) {
+        Some(kind @ (Kind::Person | Kind::Account)) => Ok(kind),
+        _ => Err("it must be person or account".to_owned()),
+    }
 }
 
 pub async fn recycle(place: &Place, args: &RecycleArgs) -> anyhow::Result<ExitCode> {
@@ -60,6 +77,9 @@ pub async fn recycle(place: &Place, args: &RecycleArgs) -> anyhow::Result<ExitCo
 }
 
 pub async fn give_back_by_sales(place: &Place, args: &ReturnArgs) -> anyhow::Result<ExitCode> {
+    if args.account {
+        return accounts::give_back(place, &args.key, args.reason.as_deref(), &args.who).await;
+    }
     give_back(place, &args.key, args.reason.as_deref(), &args.who).await
 }
 
@@ -76,6 +96,9 @@ async fn give_back(
 }
 
 pub async fn suppress(place: &Place, args: &SuppressArgs) -> anyhow::Result<ExitCode> {
+    if args.whose == Kind::Account {
+        return accounts::suppress(place, &args.key, args.lift, &args.who).await;
+    }
     let workspace = Workspace::open(place)?;
     setup(&workspace)?;
     let what = What::Suppressed {
@@ -116,20 +139,7 @@ async fn say(
     let engine = workspace.engine(store).await?;
     let now = now(&engine.store).await?;
     let returns = matches!(what, What::Returned { .. });
-    let fact = Fact {
-        event: Digest::of(&[
-            b"steward",
-            before.id.to_string().as_bytes(),
-            who.by.as_bytes(),
-            format!("{what:?}").as_bytes(),
-            &now.0.to_be_bytes(),
-        ]),
-        time: now,
-        seq: 0,
-        position: Position::new(now, 0, 0, 0),
-        effective: None,
-        what,
-    };
+    let fact = fact(before.id, what, who, now);
     engine.say(before.id, &fact, &who.by).await?;
     let after = engine.store.entity(before.id).await?.unwrap_or(before);
     let stage = after.funnel.as_ref().map(|f| f.present().stage);
@@ -149,6 +159,24 @@ async fn say(
     } else {
         status::DONE
     }))
+}
+
+/// What a steward says of somebody, now.
+fn fact(person: EntityId, what: What, who: &Who, now: Millis) -> Fact {
+    Fact {
+        event: Digest::of(&[
+            b"steward",
+            person.to_string().as_bytes(),
+            who.by.as_bytes(),
+            format!("{what:?}").as_bytes(),
+            &now.0.to_be_bytes(),
+        ]),
+        time: now,
+        seq: 0,
+        position: Position::new(now, 0, 0, 0),
+        effective: None,
+        what,
+    }
 }
 
 /// Why a fact moved nobody.

@@ -2,7 +2,6 @@
 
 mod calendar;
 mod clocks;
-mod difference;
 mod done;
 mod merge;
 mod model;

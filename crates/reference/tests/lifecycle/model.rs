@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use baton_core::{
+    id::Digest,
     lifecycle::{
         course::{Clock, Course, End},
         fact::{Actor, Ending, Fact, Standing, Suppression, What},
@@ -153,7 +154,7 @@ pub fn what() -> impl Strategy<Value = What> {
         2 => fields.prop_map(|(field, value)| What::Field { field: n(field), value }),
         1 => bought,
         1 => (any::<bool>(), any::<bool>()).prop_map(|(account, on)| What::Suppressed {
-            whose: if account { Suppression::Account } else { Suppression::Person },
+            whose: if account { Suppression::Account(Digest::default()) } else { Suppression::Person },
             on,
         }),
         1 => reason().prop_map(|reason| What::Returned { reason }),

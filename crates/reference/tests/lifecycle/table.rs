@@ -1,6 +1,7 @@
 //! Each row of the table of transitions.
 
 use baton_core::{
+    id::Digest,
     lifecycle::{
         course::{Closed, Course, Trigger, Why},
         fact::{Actor, Ending, Standing, Suppression, What},
@@ -559,7 +560,7 @@ fn the_handoff_tells_the_last_engagements_the_score_and_the_definition() {
 #[test]
 fn lifting_an_account_s_suppression_leaves_the_person_s_own() {
     let account = |on| What::Suppressed {
-        whose: Suppression::Account,
+        whose: Suppression::Account(Digest::default()),
         on,
     };
     let mut story = Story::default();

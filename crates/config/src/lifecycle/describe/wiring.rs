@@ -65,6 +65,7 @@ fn said(setup: &Setup, name: Name, system: &SystemWiring) -> Vec<String> {
         (system.owner, "the owner"),
         (system.handoff, "why somebody is ready"),
         (system.content, "content for the stage"),
+        (system.suppressed, "who is taken out of all marketing"),
         (system.campaign, "the campaign that sales has started"),
     ] {
         told.extend(field.map(|field| format!("{what} in {field}")));

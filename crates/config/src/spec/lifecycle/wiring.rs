@@ -14,6 +14,11 @@ pub(super) static FIELDS: TableSpec = table(
         ),
         key("willing", Shape::Text, "Sales recorded: they want to."),
         key("reason", Shape::Text, "Sales recorded: why not."),
+        key(
+            "account",
+            Shape::Text,
+            "The account that somebody's record belongs to, by its id in the same system.",
+        ),
     ],
 );
 
@@ -100,6 +105,11 @@ pub(super) static SYSTEM_WIRING: TableSpec = table(
             "suppresses",
             Shape::Text,
             "The account field with which a salesperson takes an account out of marketing.",
+        ),
+        key(
+            "suppressed",
+            Shape::Text,
+            "The field in which it is told that nothing may be sent to somebody.",
         ),
     ],
 );

@@ -357,7 +357,7 @@ pub fn facts() -> Vec<What> {
             reason: None,
         },
         What::Suppressed {
-            whose: Suppression::Account,
+            whose: Suppression::Account(Digest::default()),
             on: true,
         },
         What::Returned {
