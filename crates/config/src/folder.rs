@@ -125,26 +125,54 @@ pub fn load_from<T: AsRef<[u8]>>(
     files: &BTreeMap<PathBuf, T>,
     environment: &Environment,
 ) -> Loaded {
-    let files = files
-        .iter()
-        .map(|(path, text)| {
-            let name = path.to_string_lossy().replace('\\', "/");
-            (name, Ok(text.as_ref().to_vec()))
-        })
-        .collect();
-    assemble(files, environment)
+    assemble(contents(files), environment)
+}
+
+/// The rules alone, whatever is to be said of how the daemon runs: of an activation, for one, whose secrets may be gone.
+/// None if the rules have errors.
+#[must_use]
+pub fn rules_from<T: AsRef<[u8]>>(files: &BTreeMap<PathBuf, T>) -> Option<Rules> {
+    let mut problems = Problems::default();
+    let (_, rules) = read_rules(contents(files), &mut problems);
+    let (problems, _) = problems.finish();
+    let usable = !problems.iter().any(|p| p.severity == Severity::Error);
+    usable.then_some(rules)
+}
+
+fn contents<T: AsRef<[u8]>>(files: &BTreeMap<PathBuf, T>) -> BTreeMap<String, Content> {
+    let files = files.iter().map(|(path, text)| {
+        let name = path.to_string_lossy().replace('\\', "/");
+        (name, Ok(text.as_ref().to_vec()))
+    });
+    files.collect()
 }
 
 fn assemble(files: BTreeMap<String, Content>, environment: &Environment) -> Loaded {
     let mut problems = Problems::default();
+    let (root, rules) = read_rules(files, &mut problems);
+    let settings = operate::read(&root, environment, &mut problems);
+    let secret_files = operate::secret_files(&root);
+    let (problems, sources) = problems.finish();
+    let usable = !problems.iter().any(|p| p.severity == Severity::Error);
+    Loaded {
+        rules: usable.then_some(rules),
+        settings: usable.then_some(settings),
+        problems,
+        sources: sources.into_iter().map(|s| (s.name, s.text)).collect(),
+        secret_files,
+    }
+}
+
+/// Everything but how the daemon runs, and what is left of the files for that.
+fn read_rules(files: BTreeMap<String, Content>, problems: &mut Problems) -> (Table, Rules) {
     let mut root = Table::default();
     let mut vocabularies: BTreeMap<Format, Table> = BTreeMap::new();
     let mut holidays: BTreeMap<String, Table> = BTreeMap::new();
     let mut hasher = blake3::Hasher::new();
     for (number, (name, content)) in files.into_iter().enumerate() {
-        let text = text_of(number, &name, content, &mut problems);
+        let text = text_of(number, &name, content, problems);
         let Some(text) = text else { continue };
-        let mut table = syntax::parse(number, &text, &mut problems);
+        let mut table = syntax::parse(number, &text, problems);
         let whole = Span {
             file: number,
             start: 0,
@@ -166,45 +194,23 @@ fn assemble(files: BTreeMap<String, Content>, environment: &Environment) -> Load
         match below {
             Some((HOLIDAYS, file)) => {
                 let list = file.strip_suffix(".toml").unwrap_or(file).to_owned();
-                table = shaped(table, &spec::HOLIDAYS, whole, &mut problems);
+                table = shaped(table, &spec::HOLIDAYS, whole, problems);
                 holidays.insert(list, table);
             }
             Some((_, file)) => {
-                table = shaped(
-                    table,
-                    &Shape::Table(&spec::VOCABULARY),
-                    whole,
-                    &mut problems,
-                );
-                if let Some(format) = format_of(file, whole, &mut problems) {
+                table = shaped(table, &Shape::Table(&spec::VOCABULARY), whole, problems);
+                if let Some(format) = format_of(file, whole, problems) {
                     vocabularies.insert(format, table);
                 }
             }
-            None => root.merge(table, &mut problems),
+            None => root.merge(table, problems),
         }
     }
     let origin = Span::default();
-    let root = shaped(root, &Shape::Table(&spec::ROOT), origin, &mut problems);
+    let root = shaped(root, &Shape::Table(&spec::ROOT), origin, problems);
     let version = &hasher.finalize().to_hex()[..12];
-    let rules = rules::read(
-        version,
-        &root,
-        &vocabularies,
-        &holidays,
-        origin,
-        &mut problems,
-    );
-    let settings = operate::read(&root, environment, &mut problems);
-    let secret_files = operate::secret_files(&root);
-    let (problems, sources) = problems.finish();
-    let usable = !problems.iter().any(|p| p.severity == Severity::Error);
-    Loaded {
-        rules: usable.then_some(rules),
-        settings: usable.then_some(settings),
-        problems,
-        sources: sources.into_iter().map(|s| (s.name, s.text)).collect(),
-        secret_files,
-    }
+    let rules = rules::read(version, &root, &vocabularies, &holidays, origin, problems);
+    (root, rules)
 }
 
 /// The text of a file, registered as a source; none where it cannot be judged.

@@ -35,7 +35,7 @@ mod syntax;
 mod systems;
 mod tree;
 
-pub use folder::{Loaded, Unreadable, load, load_from};
+pub use folder::{Loaded, Unreadable, load, load_from, rules_from};
 pub use lifecycle::{Section, describe, described};
 pub use operate::Environment;
 pub use problem::{Problem, Severity};

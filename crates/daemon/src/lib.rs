@@ -21,4 +21,5 @@ pub mod faults;
 pub mod funnel;
 pub mod kafka;
 pub mod retry;
+pub mod supposed;
 pub mod telemetry;

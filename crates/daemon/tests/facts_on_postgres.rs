@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "facts/accounts.rs"]
+mod accounts;
 #[path = "facts/given.rs"]
 mod given;
 #[path = "facts/pipeline.rs"]
@@ -10,6 +12,10 @@ mod pipeline;
 mod rereading;
 #[path = "facts/stewards.rs"]
 mod stewards;
+#[path = "facts/supposed.rs"]
+mod supposed;
+#[path = "facts/walk.rs"]
+mod walk;
 
 /// The database behind [`given::engine`]: PostgreSQL. Without a server the tests say so and run on SQLite instead;
 /// where none may be skipped, they fail.

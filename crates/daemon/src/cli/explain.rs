@@ -1,6 +1,6 @@
 //! `baton explain`: why a field has its value, now or at a past time.
 
-use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use baton_core::{
     apply::apply,
@@ -12,6 +12,8 @@ use baton_core::{
     wire::{ClaimView, Explanation},
 };
 use baton_store::Store;
+
+use crate::engine::editions::Judges;
 
 use super::{
     Place, Workspace,
@@ -50,8 +52,8 @@ pub async fn run(place: &Place, args: &Args) -> anyhow::Result<ExitCode> {
         None => explain(&state, rules, name, crate::clock::Clock::System.now()),
         Some(at) => {
             let then = as_of(&store, rules, state.id, at).await?;
-            let judged = Judged::at(&store, rules, at).await?;
-            explain(&then, judged.rules(rules), name, at)
+            let judges = Judges::of(&store, rules).await?;
+            explain(&then, judges.at(at).unwrap_or(rules), name, at)
         }
     };
     let Some(explanation) = explanation else {
@@ -72,53 +74,14 @@ pub(super) async fn as_of(
     id: EntityId,
     at: Millis,
 ) -> anyhow::Result<State> {
-    let versions = versions(store).await?;
+    let judges = Judges::of(store, rules).await?;
     let mut state = State::new(id);
     for entry in store.ledger(id, Some(at)).await? {
         let row = entry.row;
-        let then = versions.get(row.rule_version.as_str()).unwrap_or(rules);
+        let then = judges.judge(&row).unwrap_or(rules);
         drop(apply(&mut state, &row.input, then, row.at));
     }
     Ok(state)
-}
-
-/// Every rule version that was ever active, as far as this binary still understands its text.
-async fn versions(store: &Store) -> anyhow::Result<BTreeMap<String, Rules>> {
-    let mut versions = BTreeMap::new();
-    for activation in store.activations().await? {
-        if let Some(rules) = read_rules(&activation.body) {
-            versions.insert(activation.version, rules);
-        }
-    }
-    Ok(versions)
-}
-
-fn read_rules(body: &str) -> Option<Rules> {
-    let files: BTreeMap<PathBuf, String> = serde_json::from_str(body).ok()?;
-    // Secrets play no part in rules.
-    baton_config::load_from(&files, &baton_config::Environment::default()).rules
-}
-
-/// The rules that were active at an instant.
-struct Judged(Option<Rules>);
-
-impl Judged {
-    async fn at(store: &Store, now: &Rules, at: Millis) -> anyhow::Result<Self> {
-        let active = store
-            .activations()
-            .await?
-            .into_iter()
-            .rfind(|activation| activation.at <= at);
-        Ok(Self(
-            active
-                .filter(|activation| activation.version != now.version.as_str())
-                .and_then(|activation| read_rules(&activation.body)),
-        ))
-    }
-
-    fn rules<'r>(&'r self, now: &'r Rules) -> &'r Rules {
-        self.0.as_ref().unwrap_or(now)
-    }
 }
 
 fn print(explanation: &Explanation) -> anyhow::Result<()> {

@@ -287,7 +287,7 @@ fn late(report: &Report) -> anyhow::Result<()> {
 }
 
 /// Columns, numbers to the right.
-fn aligned<const N: usize>(
+pub fn aligned<const N: usize>(
     head: [&str; N],
     right: &[bool; N],
     rows: &[[String; N]],

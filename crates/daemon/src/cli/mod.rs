@@ -23,6 +23,7 @@ mod recycle;
 mod run;
 mod schema;
 mod show;
+mod simulate;
 mod tail;
 mod why_stage;
 mod workspace;
@@ -123,6 +124,9 @@ enum Command {
     WhyStage(why_stage::Args),
     /// Show what both teams owe a person, by when, and whether they kept it
     Clocks(clocks::Args),
+    /// Play what happened again under other rules, and tell what would have been different
+    #[command(subcommand)]
+    Simulate(simulate::Command),
     /// Look after messages that could not be understood
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
@@ -229,6 +233,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Funnel(args) => funnel::run(&place, &args).await,
         Command::WhyStage(args) => why_stage::run(&place, &args).await,
         Command::Clocks(args) => clocks::run(&place, &args).await,
+        Command::Simulate(command) => simulate::run(&place, &command).await,
         Command::DeadLetters(command) => dead_letters::run(&place, command).await,
         Command::Parked(command) => parked::run(&place, command).await,
         Command::Lock(args) => lock::lock(&place, args).await,

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod accounts;
 mod ahead;
 mod command_line;
 mod doctor;
 mod funnel;
+mod funnel_by_hand;
 mod given;
 mod help;
 mod log;
@@ -14,6 +16,7 @@ mod relaying;
 mod rereading;
 mod stewards;
 mod story;
+mod supposed;
 mod upgrade;
 mod versions;
 mod walk;
