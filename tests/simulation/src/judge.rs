@@ -20,6 +20,7 @@ use baton_store::{LedgerSeq, OutboxSeq, StewardState};
 
 use crate::{
     chance::Mishap,
+    funnel,
     plan::CONSENT,
     world::{World, look},
 };
@@ -48,6 +49,7 @@ pub fn judge(world: &World<'_>) -> Vec<String> {
     golden_without_gap(world, &stored, &mut wrong);
     people(world, &ledger, &stored, &sent, &mut wrong);
     opt_outs_stand(world, &stored, &mut wrong);
+    funnel::judge(world, &stored, &mut wrong);
     wrong
 }
 

@@ -6,6 +6,7 @@
 //! the same history to the byte.
 
 pub mod chance;
+mod funnel;
 mod judge;
 pub mod log;
 mod outside;
@@ -35,6 +36,8 @@ pub struct Played {
     pub steps: u64,
     pub messages: u64,
     pub mishaps: BTreeMap<Mishap, u64>,
+    /// What was done in the funnel, by kind.
+    pub deeds: BTreeMap<&'static str, u64>,
     /// What is wrong with it.
     pub wrong: Vec<String>,
     /// What happened, if it was asked for.
@@ -54,6 +57,7 @@ pub fn play(plan: &Plan, sabotage: Option<Sabotage>, told: bool) -> Played {
         Ok(Err(stuck)) => vec![stuck.to_string()],
         Err(_) => vec!["it panicked".to_owned()],
     };
+    let deeds = funnel::deeds(&world);
     let mishaps = world.chance.dice().mishaps.clone();
     Played {
         plan: plan.to_string(),
@@ -61,6 +65,7 @@ pub fn play(plan: &Plan, sabotage: Option<Sabotage>, told: bool) -> Played {
         steps: world.steps,
         messages: world.outside.published,
         mishaps,
+        deeds,
         wrong,
         story: world.story.unwrap_or_default(),
     }

@@ -15,7 +15,7 @@ use baton_simulation::{Mishap, Plan, Played, play};
 use clap::Parser;
 
 /// How to play one again.
-const AGAIN: &str = "cargo run --release -p baton-simulation -- --seed";
+const AGAIN: &str = "cargo run --release -p baton-simulation --";
 
 /// Plays simulated histories of the engine: workers, crashes, faults at every boundary, all from seeds.
 #[derive(Parser)]
@@ -32,6 +32,9 @@ struct Options {
     /// Lets nothing go wrong: what is wrong then is wrong without any help.
     #[arg(long)]
     calm: bool,
+    /// Gives everybody some months in a funnel.
+    #[arg(long)]
+    funnel: bool,
     /// How many at once; as many as there are processors, unless told otherwise.
     #[arg(long)]
     threads: Option<usize>,
@@ -43,6 +46,7 @@ struct Sum {
     steps: u64,
     messages: u64,
     mishaps: BTreeMap<Mishap, (u64, u64)>,
+    deeds: BTreeMap<&'static str, u64>,
     wrong: BTreeMap<u64, Vec<String>>,
 }
 
@@ -55,6 +59,9 @@ impl Sum {
             let (times, histories) = self.mishaps.entry(mishap).or_default();
             *times += count;
             *histories += 1;
+        }
+        for (kind, count) in played.deeds {
+            *self.deeds.entry(kind).or_default() += count;
         }
         if !played.wrong.is_empty() {
             self.wrong.insert(seed, played.wrong);
@@ -74,14 +81,17 @@ fn main() -> ExitCode {
             println!("{times:>10}  {}", mishap.told());
         }
         println!("trace {} after {} steps", played.trace, played.steps);
-        return verdict(&BTreeMap::from([(seed, played.wrong)]));
+        return verdict(&options, &BTreeMap::from([(seed, played.wrong)]));
     }
     let sum = play_all(&options);
-    verdict(&sum.wrong)
+    verdict(&options, &sum.wrong)
 }
 
 fn plan(options: &Options, seed: u64) -> Plan {
-    let plan = Plan::of_seed(seed);
+    let mut plan = Plan::of_seed(seed);
+    if options.funnel {
+        plan = plan.in_a_funnel();
+    }
     if options.calm { plan.calm() } else { plan }
 }
 
@@ -130,14 +140,18 @@ fn play_all(options: &Options) -> Sum {
     for (mishap, (times, histories)) in &sum.mishaps {
         println!("{times:>10} {histories:>10}  {}", mishap.told());
     }
+    for (kind, count) in &sum.deeds {
+        println!("{count:>10}  done in the funnel: {kind}");
+    }
     sum
 }
 
-fn verdict(wrong: &BTreeMap<u64, Vec<String>>) -> ExitCode {
+fn verdict(options: &Options, wrong: &BTreeMap<u64, Vec<String>>) -> ExitCode {
+    let funnel = if options.funnel { "--funnel " } else { "" };
     let wrong: Vec<_> = wrong.iter().filter(|(_, why)| !why.is_empty()).collect();
     for (seed, why) in wrong.iter().take(20) {
         println!(
-            "wrong: seed {seed}\n  {}\n  again: {AGAIN} {seed}",
+            "wrong: seed {seed}\n  {}\n  again: {AGAIN} {funnel}--seed {seed}",
             why.join("\n  ")
         );
     }

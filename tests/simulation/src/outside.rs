@@ -19,6 +19,7 @@ use baton_sandbox::{System, TopicKind};
 
 use crate::{
     chance::{Chance, Mishap},
+    funnel::Doing,
     log::{Log, Place},
     plan::Plan,
 };
@@ -44,6 +45,7 @@ pub struct Outside {
     /// Messages that the sources published.
     pub published: u64,
     acts: VecDeque<(usize, Act)>,
+    doings: VecDeque<Doing>,
     on_the_way: BTreeMap<(Millis, u64), Command>,
     number: u64,
     command_delay: (i64, i64),
@@ -67,6 +69,8 @@ impl Outside {
             .flat_map(|(person, acts)| acts.iter().map(move |act| (person, act.clone())))
             .collect();
         acts.sort_by_key(|(person, act)| (act.at, *person));
+        let mut doings: Vec<Doing> = plan.funnel.iter().flatten().cloned().collect();
+        doings.sort_by_key(|doing| (doing.at, doing.person));
         Self {
             systems: [CRM, MAP].into_iter().map(system).collect(),
             stages: vec![Vec::new(); plan.people.len()],
@@ -74,6 +78,7 @@ impl Outside {
             lines: Vec::new(),
             published: 0,
             acts: acts.into(),
+            doings: doings.into(),
             on_the_way: BTreeMap::new(),
             number: 0,
             command_delay: plan.scenario.command_delay,
@@ -86,7 +91,7 @@ impl Outside {
     /// Whether people have done all that they do.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.acts.is_empty() && self.errands.is_empty()
+        self.acts.is_empty() && self.doings.is_empty() && self.errands.is_empty()
     }
 
     /// When the next thing happens.
@@ -95,7 +100,8 @@ impl Outside {
         let act = self.acts.front().map(|(_, act)| act.at);
         let command = self.on_the_way.keys().next().map(|(at, _)| *at);
         let message = self.systems.values().filter_map(System::next_due).min();
-        [act, command, message].into_iter().flatten().min()
+        let doing = self.doings.front().map(|doing| doing.at);
+        [act, doing, command, message].into_iter().flatten().min()
     }
 
     /// Everything that is due happens. `known` tells whether Baton knows a record.
@@ -110,6 +116,12 @@ impl Outside {
             if let Some((person, act)) = self.acts.pop_front() {
                 self.lines.push(format!("  person {person}: {act}"));
                 self.carry_out(now, person, act.deed, log, &known);
+            }
+        }
+        while self.doings.front().is_some_and(|doing| doing.at <= now) {
+            if let Some(doing) = self.doings.pop_front() {
+                self.lines.push(format!("  {doing:?}"));
+                self.tell_of(&doing, log, chance);
             }
         }
         while let Some(entry) = self.on_the_way.first_entry() {
@@ -241,6 +253,27 @@ impl Outside {
         // Stages of one person at one instant do not occur, so the place decides nothing.
         let position = Position::new(now, 0, 0, offset.unsigned_abs());
         self.stages[person].push((now, position, stage.into()));
+    }
+
+    fn tell_of(&mut self, doing: &Doing, log: &Log, chance: &Chance) {
+        let Some(record) = self.record(doing.system, doing.person) else {
+            return;
+        };
+        let Some(names) = self.topics.names.systems.get(&record.system) else {
+            return;
+        };
+        let payload = serde_json::json!({
+            "object": "contact", "id": record.id, "class": "activity", "kind": doing.kind,
+            "fields": { "by": doing.by }, "time": doing.at.minus(doing.late).to_string(),
+            "event_id": format!("act-{}-{}", doing.person, doing.at.0),
+        });
+        let key = record.to_string();
+        let outgoing = of_source(&names.changes, &key, payload.to_string().into());
+        let times = 1 + u64::from(chance.dice().goes_wrong(Mishap::SourceTwice));
+        for _ in 0..times {
+            log.topics().append(&outgoing);
+            self.published += 1;
+        }
     }
 
     /// The living record of a person in a system.

@@ -15,6 +15,8 @@ use baton_sandbox::{Actor, Fields};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::funnel::{self, Doing};
+
 /// The field that says whether somebody may be mailed.
 pub const CONSENT: &str = "consent";
 
@@ -39,6 +41,8 @@ pub struct Plan {
     pub jumps: bool,
     pub recreates: bool,
     pub restores: bool,
+    /// What is done in the funnel, if there is one.
+    pub funnel: Option<Vec<Doing>>,
 }
 
 impl Plan {
@@ -67,11 +71,26 @@ impl Plan {
             jumps: one_of(&[0, 0, 0, 1]) == 1,
             recreates: one_of(&[0, 0, 0, 0, 0, 1]) == 1,
             restores: one_of(&[0, 0, 0, 0, 0, 1]) == 1,
+            funnel: None,
         };
         for acts in &mut plan.people {
             say_consent(acts, &mut rng);
         }
         plan
+    }
+
+    /// The same people with a funnel, and some months in it.
+    #[must_use]
+    pub fn in_a_funnel(mut self) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed ^ 0x0f07_7e11);
+        for habits in [&mut self.scenario.crm, &mut self.scenario.map] {
+            let contact = habits.schema.entry(Object::Contact).or_default();
+            contact.extend(funnel::FIELDS.map(str::to_owned));
+        }
+        let people = self.people.iter_mut().enumerate();
+        let months = people.flat_map(|(person, acts)| funnel::months(person, acts, &mut rng));
+        self.funnel = Some(months.collect());
+        self
     }
 
     /// The same history with nothing going wrong.
@@ -101,7 +120,8 @@ impl Plan {
     /// for somebody's entry, so golden is not compared with the truth.
     #[must_use]
     pub const fn is_prompt(&self) -> bool {
-        self.hangs == 0 && self.per_mille == 0
+        // The truth knows nothing of a funnel, whose stages rules go by and whose words are values.
+        self.hangs == 0 && self.per_mille == 0 && self.funnel.is_none()
     }
 
     /// What the engine is run with.
@@ -113,6 +133,9 @@ impl Plan {
         let style = |name| self.scenario.style(name);
         let mut rules = self.scenario.rules.build(&style(CRM), &style(MAP));
         with_consent(&mut rules);
+        if self.funnel.is_some() {
+            funnel::with_funnel(&mut rules);
+        }
         let mut settings = Settings::default();
         for name in [CRM, MAP].map(Name::new) {
             settings.topics.systems.insert(name, SystemTopics::of(name));

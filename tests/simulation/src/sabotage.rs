@@ -16,18 +16,21 @@ pub enum Sabotage {
     OutboxLost,
     /// The store forgets every timer.
     TimersForgotten,
+    /// The store loses what was done in the funnel.
+    DeedsLost,
     /// A target carries a command out again when it comes again.
     TargetRepeats,
 }
 
 impl Sabotage {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::LogLoses,
         Self::ConsumerSkips,
         Self::StalePlaces,
         Self::LedgerTears,
         Self::OutboxLost,
         Self::TimersForgotten,
+        Self::DeedsLost,
         Self::TargetRepeats,
     ];
 }

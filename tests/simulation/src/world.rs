@@ -5,7 +5,7 @@ mod mishaps;
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use baton::{
-    engine::{Active, Consumed, Engine, EngineError},
+    engine::{Active, Consumed, Engine, EngineError, editions::with_history},
     kafka::{Start, start},
     telemetry::Metrics,
 };
@@ -109,7 +109,8 @@ pub struct World<'p> {
     pub story: Option<Vec<String>>,
     sabotage: Option<Sabotage>,
     memory: Memory,
-    backup: Option<Backup>,
+    /// With what had been counted when it was made.
+    backup: Option<(Backup, RunCounts, RunCounts)>,
     workers: Vec<Worker>,
     last_deed: Millis,
     /// When the next timer of any entity is due.
@@ -132,6 +133,7 @@ impl<'p> World<'p> {
             .map(|number| Worker::new(number, skew(number)))
             .collect();
         let deeds = plan.people.iter().flatten().map(|act| act.at);
+        let doings = plan.funnel.iter().flatten().map(|doing| doing.at);
         let log = Log::new(plan.partitions, START);
         if sabotage == Some(Sabotage::LogLoses) {
             log.topics().loses = 100;
@@ -159,7 +161,7 @@ impl<'p> World<'p> {
             memory,
             backup: None,
             workers,
-            last_deed: deeds.max().unwrap_or(START),
+            last_deed: deeds.chain(doings).max().unwrap_or(START),
             due: None,
             outbox: false,
             recreated: false,
@@ -187,6 +189,9 @@ impl<'p> World<'p> {
                     self.calm_down();
                     continue;
                 }
+                // Whoever judges must know since when the rules have been active.
+                let rules = self.active.rules.clone();
+                self.active.rules = look(with_history(rules, &self.store));
                 return Ok(());
             };
             self.tell(&step);
@@ -329,7 +334,10 @@ impl<'p> World<'p> {
             Step::GoOn(number, role) => {
                 let passes = self.chance.dice().between(0, 20);
                 self.advance(self.now.plus(passes));
-                if let Some(done) = self.workers[number].go_on(role) {
+                let done = self.workers[number].go_on(role);
+                // What is forgotten and counted anew must be seen in between.
+                self.count();
+                if let Some(done) = done {
                     let done = done.map_err(Stuck::Worker)?;
                     self.done(number, done)?;
                 }
@@ -362,7 +370,10 @@ impl<'p> World<'p> {
                 self.workers[number].tick(self.now);
             }
             Step::Recreate => self.recreate(),
-            Step::Backup => self.backup = self.memory.backup().now_or_never(),
+            Step::Backup => {
+                let backup = self.memory.backup().now_or_never();
+                self.backup = backup.map(|backup| (backup, self.counts, self.counted));
+            }
             Step::Restore => self.restore(),
         }
         Ok(())
@@ -462,6 +473,7 @@ impl<'p> World<'p> {
         let damage = match self.sabotage {
             Some(Sabotage::LedgerTears) => "DELETE FROM ledger WHERE seq = 2",
             Some(Sabotage::OutboxLost) => "DELETE FROM outbox WHERE seq = 3",
+            Some(Sabotage::DeedsLost) => "DELETE FROM deeds WHERE shadow = 0",
             Some(Sabotage::TimersForgotten) => "UPDATE entities SET wake = NULL",
             _ => "",
         };

@@ -1,10 +1,11 @@
 //! Simulated histories; `cargo run --release -p baton-simulation -- --seeds N` plays as many as wanted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use baton_simulation::{Mishap, Plan, Sabotage, play};
 
 const HISTORIES: u64 = 150;
+const FUNNELS: u64 = 60;
 
 /// Histories that were wrong once, each with what was wrong with it.
 const REGRESSIONS: [(u64, &str); 17] = [
@@ -92,6 +93,26 @@ fn histories_with_faults_at_every_boundary_hold_all_laws() {
     }
 }
 
+/// Months in the shipped funnel: whatever goes wrong, each thing is done once (L9), and everybody is where the facts say.
+#[test]
+fn l9_histories_in_a_funnel_do_everything_once() {
+    let mut deeds: BTreeMap<&str, u64> = BTreeMap::new();
+    for seed in 0..FUNNELS {
+        let played = play(&Plan::of_seed(seed).in_a_funnel(), None, false);
+        assert!(
+            played.wrong.is_empty(),
+            "seed {seed}: {}\nagain: cargo run -p baton-simulation -- --funnel --seed {seed}",
+            played.wrong.join("\n")
+        );
+        for (kind, count) in played.deeds {
+            *deeds.entry(kind).or_default() += count;
+        }
+    }
+    for kind in ["transition", "handoff", "recycle", "breach", "undone"] {
+        assert!(deeds.contains_key(kind), "never: {kind}; {deeds:?}");
+    }
+}
+
 #[test]
 fn histories_that_were_wrong_once_are_right() {
     for (seed, what) in REGRESSIONS {
@@ -123,11 +144,12 @@ fn the_same_seed_gives_the_same_history() {
 #[test]
 fn every_mistake_that_is_made_on_purpose_is_noticed() {
     for sabotage in Sabotage::ALL {
-        let noticed = (0..60).any(|seed| {
-            !play(&Plan::of_seed(seed), Some(sabotage), false)
-                .wrong
-                .is_empty()
-        });
+        let plan = |seed| match sabotage {
+            Sabotage::DeedsLost => Plan::of_seed(seed).in_a_funnel(),
+            _ => Plan::of_seed(seed),
+        };
+        let noticed =
+            (0..60).any(|seed| !play(&plan(seed), Some(sabotage), false).wrong.is_empty());
         assert!(noticed, "{sabotage:?} goes unnoticed");
     }
 }

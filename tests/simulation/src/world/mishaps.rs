@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use futures::FutureExt;
 
 use super::{Step, World, look};
-use crate::{chance::Mishap, log::Place, outside::RUN, worker::Worker};
+use crate::{chance::Mishap, log::Place, worker::Worker};
 
 impl World<'_> {
     /// Adds what can go wrong, each as seldom as the plan says.
@@ -83,7 +83,8 @@ impl World<'_> {
     pub(super) fn restore(&mut self) {
         self.chance.dice().note(Mishap::StoreRestored);
         self.workers.iter_mut().for_each(Worker::crash);
-        if let Some(backup) = self.backup.take() {
+        if let Some((backup, counts, counted)) = self.backup.take() {
+            (self.counts, self.counted) = (counts, counted);
             look(
                 self.memory
                     .restore(&backup)
@@ -91,8 +92,6 @@ impl World<'_> {
             );
         }
         self.reached.clear();
-        self.counted = look(self.store.run(RUN));
-        self.counts = self.counted;
         self.look_around();
     }
 }
