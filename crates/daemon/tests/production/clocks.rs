@@ -13,23 +13,23 @@ use crate::{
 const MINUTE: i64 = 60_000;
 
 /// A worker's clock, which is off by what stands in its file.
-struct Off(PathBuf);
+pub struct Off(PathBuf);
 
 impl Off {
-    fn new(ground: &Ground, worker: &str, by: i64) -> Self {
+    pub fn new(ground: &Ground, worker: &str, by: i64) -> Self {
         let off = Self(ground.folder.path().join(format!("{worker}.clock")));
         off.set(by);
         off
     }
 
-    fn set(&self, by: i64) {
+    pub fn set(&self, by: i64) {
         // Never half a number.
         let new = self.0.with_extension("new");
         fs::write(&new, by.to_string()).unwrap();
         fs::rename(new, &self.0).unwrap();
     }
 
-    fn path(&self) -> &str {
+    pub fn path(&self) -> &str {
         self.0.to_str().unwrap()
     }
 }

@@ -126,6 +126,7 @@ async fn five_wrong_things_are_five_findings_and_each_goes_away_by_its_fix() {
     }
     // Wrong: there is no topic of golden records, and nobody has migrated the store.
     topics.create(&ground.topic("decisions"), 4, &[]).await;
+    topics.create(&ground.topic("lifecycle"), 4, &[]).await;
     topics.create(&ground.topic("dead-letters"), 4, &[]).await;
 
     let wrong = found(&ground, "wrong");

@@ -173,10 +173,11 @@ impl Ground {
         }
         let mut text = format!(
             "[admin]\nbind = \"{admin}\"\n[daemon]\npoison_limit = 10000\nbatch_messages = {}\n[topics]\ngolden = \"{}\"\n\
-             decisions = \"{}\"\ndead_letters = \"{}\"\n",
+             decisions = \"{}\"\nlifecycle = \"{}\"\ndead_letters = \"{}\"\n",
             self.batch,
             self.topic("golden"),
             self.topic("decisions"),
+            self.topic("lifecycle"),
             self.topic("dead-letters"),
         );
         let group = &self.name;

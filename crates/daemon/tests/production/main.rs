@@ -8,6 +8,7 @@ mod compose;
 mod crashes;
 mod doctor;
 mod ends;
+mod funnel;
 mod ground;
 mod intake;
 mod kills;

@@ -116,6 +116,11 @@ impl Worker {
 
     /// Ends it as a power cut would.
     pub fn kill(mut self) {
+        self.dies();
+    }
+
+    /// Ends it as a power cut would, if it has not ended yet.
+    pub fn dies(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
