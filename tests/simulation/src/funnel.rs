@@ -252,15 +252,17 @@ fn written_as_told(
                 "a deed is stored that nobody was told of: {deed:?}"
             ));
         }
+    }
+    // A store that was put back tells what it forgot again, and may come to do other things.
+    if world.plan.restores {
+        return;
+    }
+    for deed in &stored {
         if deed.undone.is_some() != undone.contains(&deed.id) {
             wrong.push(format!(
                 "whether this was taken back is not as it was told: {deed:?}"
             ));
         }
-    }
-    // A store that was put back tells what it forgot again, and may come to do other things.
-    if world.plan.restores {
-        return;
     }
     for (id, message) in told {
         if !rows.contains(id) {
