@@ -5,7 +5,7 @@
     reason = "a test that unwraps fails where it should"
 )]
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use serde_json::Value;
 
@@ -27,6 +27,7 @@ fn played(seed: u64) -> (bool, Value) {
         .env_remove("BATON_DATA")
         .output()
         .unwrap();
+    as_it_was(data.path());
     let mut summary: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
     // The only two members that may differ between runs of one seed.
@@ -34,6 +35,24 @@ fn played(seed: u64) -> (bool, Value) {
         assert!(summary.as_object_mut().unwrap().remove(path).is_some());
     }
     (output.status.success(), summary)
+}
+
+/// Taken in again under the rules that were active, the months of the funnel come to what they came to.
+fn as_it_was(data: &Path) {
+    let output = Command::new(env!("CARGO_BIN_EXE_baton"))
+        .args(["simulate", "lifecycle", "--json"])
+        .args(["--since", "2026-10-01T00:00:00Z"])
+        .arg("--config")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config"))
+        .arg("--data")
+        .arg(data)
+        .output()
+        .unwrap();
+    let found: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
+    assert_eq!(found["others"], serde_json::json!([]));
+    let counts = found["counts"].as_array().unwrap();
+    assert!(counts.iter().any(|c| c["what"] == "recycle"), "{counts:?}");
 }
 
 #[test]
