@@ -74,6 +74,14 @@ impl Scene {
                 }
                 self.said(line, &deal, &all, Kind::Deal);
             }
+            "account" => {
+                let contact = RecordKey::new("crm", Object::Contact, "003");
+                self.contact(line);
+                self.said(line, &contact, "account = crm:001", Kind::Person);
+                let account = RecordKey::new("crm", Object::Account, "001");
+                let all = format!("name = Analytical, {rest}");
+                self.said(line, &account, &all, Kind::Account);
+            }
             "sales" if rest.starts_with("returns ") => {
                 let entity = self.world.who(&lead());
                 self.world.returns(entity, rest["returns ".len()..].trim());
