@@ -143,9 +143,9 @@ enum Command {
     Unmerge(merge::Args),
     /// Take somebody back to nurture, with a reason
     Recycle(recycle::RecycleArgs),
-    /// Give somebody back to marketing, as sales does it
+    /// Give somebody, or everybody of an account, back to marketing, as sales does it
     Return(recycle::ReturnArgs),
-    /// Take a person out of all marketing, or end that
+    /// Take a person, or everybody of an account, out of all marketing, or end that
     Suppress(recycle::SuppressArgs),
     /// Erase a person's values everywhere, keeping what suppression needs
     Erase(erase::Args),
