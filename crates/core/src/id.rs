@@ -5,7 +5,7 @@ use std::fmt;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use crate::{name::Name, time::Millis, value::Value};
+use crate::{name::Name, time::Millis};
 
 /// What a record is in its own system.
 #[derive(
@@ -130,17 +130,6 @@ impl RecordKey {
             object,
             id: id.into(),
         }
-    }
-
-    /// The record that a field of a system's record names: a reference, `system:id`, or a plain id of the same system.
-    #[must_use]
-    pub fn referred(system: Name, object: Object, value: &Value) -> Option<Self> {
-        let Value::Text(text) = value else {
-            return None;
-        };
-        let own = text.strip_prefix(system.as_str());
-        let id = own.and_then(|id| id.strip_prefix(':')).unwrap_or(text);
-        (!id.is_empty()).then(|| Self::new(system, object, id))
     }
 
     /// Reads `system:object:id`; the id may hold colons.

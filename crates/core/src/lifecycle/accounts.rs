@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::{
+    deals::referred,
     fact::{Fact, Suppression, What},
     moments::{Unsaid, as_of, instants, said_at},
     setup::Setup,
@@ -43,9 +44,14 @@ pub fn member_key(account: &RecordKey) -> Digest {
     Digest::of(&[b"member", account.to_string().as_bytes()])
 }
 
-fn account(of: &RecordKey, value: &Value) -> Option<RecordKey> {
-    // A record names an account of its own system.
-    RecordKey::referred(of.system, Object::Account, value)
+/// The account that a record names: of the system that the name itself tells, else of the record's own.
+fn account(of: &RecordKey, value: &Value, rules: &Rules) -> Option<RecordKey> {
+    let Value::Text(text) = value else {
+        return None;
+    };
+    let (system, id) = referred(text, rules);
+    let system = system.unwrap_or(of.system);
+    Some(RecordKey::new(system, Object::Account, id))
 }
 
 /// The person field whose values are a part of what a person is known by.
@@ -59,13 +65,13 @@ pub(crate) fn member_field(kind: Kind, rules: &Rules) -> Option<Name> {
 pub(crate) fn member_keys<'s>(
     state: &'s State,
     record: &'s RecordKey,
-    rules: &Rules,
+    rules: &'s Rules,
 ) -> impl Iterator<Item = Digest> + 's {
     let field = member_field(state.id.kind, rules);
     let history = state.histories.get(record).zip(field);
     let named = history.and_then(|(history, field)| history.fields.get(&field));
     let cells = named.into_iter().flat_map(|named| &named.cells);
-    let accounts = cells.filter_map(|cell| account(record, &cell.value));
+    let accounts = cells.filter_map(|cell| account(record, &cell.value, rules));
     accounts.map(|account| member_key(&account))
 }
 
@@ -98,7 +104,7 @@ fn stays(person: &State, field: Name, rules: &Rules) -> Vec<Stay> {
                 .peek()
                 .map_or(Millis::NEVER, |next| said_at(next, quantum));
             let named = turn.content.values().first();
-            if let Some(account) = named.and_then(|value| account(of.record, value)) {
+            if let Some(account) = named.and_then(|value| account(of.record, value, rules)) {
                 let from = said_at(turn, quantum);
                 all.push(Stay {
                     account,
@@ -125,7 +131,7 @@ pub(crate) fn accounts_of_change(book: &Book, change: &Change, rules: &Rules) ->
     let stays = known.map(|entry| stays(&entry.state, field, rules));
     let before = stays.into_iter().flatten().map(|stay| stay.account);
     before
-        .chain(account(&change.record, &named.value))
+        .chain(account(&change.record, &named.value, rules))
         .collect()
 }
 
@@ -256,6 +262,9 @@ fn facts(
         return Vec::new();
     };
     let state = &held.state;
+    if state.erased.is_some() {
+        return Vec::new();
+    }
     let stays = stays(state, field, rules);
     let accounts: BTreeSet<&RecordKey> = stays.iter().map(|stay| &stay.account).collect();
     let mut facts = Vec::new();

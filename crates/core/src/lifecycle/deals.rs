@@ -59,7 +59,7 @@ pub(crate) fn can_name(record: &RecordKey, rules: &Rules) -> bool {
 }
 
 /// The system and the id of a reference; of another text no system, and all of it.
-fn referred<'t>(text: &'t str, rules: &Rules) -> (Option<Name>, &'t str) {
+pub(super) fn referred<'t>(text: &'t str, rules: &Rules) -> (Option<Name>, &'t str) {
     let parts = text.split_once(':');
     let known = parts.and_then(|(system, id)| Some((Name::known(system)?, id)));
     match known.filter(|(system, _)| rules.systems.contains_key(system)) {
