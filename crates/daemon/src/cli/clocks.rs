@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use baton_core::{
     lifecycle::{
         course::{Clock, End},
+        fold::Episode,
         rules::{ClockRule, Mode},
     },
     time::Millis,
@@ -32,7 +33,8 @@ pub struct Args {
 pub async fn run(place: &Place, args: &Args) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::open(place)?;
     let seen = Seen::of(&workspace, &args.key, args.at).await?;
-    let (_, course) = seen.course()?;
+    let (stands, course) = seen.course()?;
+    let episode = stands.episode.as_ref();
     let editions = &seen.setup.editions;
     let clocks = course.clocks.iter().map(|clock| {
         let rule = editions.at(clock.started).1.clocks.get(&clock.name);
@@ -42,8 +44,12 @@ pub async fn run(place: &Place, args: &Args) -> anyhow::Result<ExitCode> {
         let clocks: Vec<_> = clocks.map(|(clock, rule)| as_json(clock, rule)).collect();
         output::json(&json!({
             "entity": seen.state.id.to_string(), "at": seen.at.to_string(), "clocks": clocks,
+            "episode": episode.map(delays),
         }))?;
         return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(episode) = episode {
+        output::line(with_sales(episode))?;
     }
     if course.clocks.is_empty() {
         output::line("No clock runs, and none ended lately.")?;
@@ -52,6 +58,29 @@ pub async fn run(place: &Place, args: &Args) -> anyhow::Result<ExitCode> {
         print(clock, rule, seen.at)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What took Baton and the CRM, apart from what takes people: that begins when the CRM has the person.
+fn delays(episode: &Episode) -> serde_json::Value {
+    json!({
+        "number": episode.number,
+        "opened": episode.opened.to_string(),
+        "delivered": episode.delivered.map(|at| at.to_string()),
+        "system_delay_ms": episode.delivered.map(|at| at.since(episode.opened)),
+    })
+}
+
+fn with_sales(episode: &Episode) -> String {
+    let since = instant(episode.opened);
+    match episode.delivered {
+        Some(at) => {
+            let delay = span(at.since(episode.opened));
+            format!("With sales since {since}; the CRM had the person {delay} later")
+        }
+        None => {
+            format!("With sales since {since}; the CRM has not confirmed that it has the person")
+        }
+    }
 }
 
 fn as_json(clock: &Clock, rule: Option<&ClockRule>) -> serde_json::Value {
@@ -157,5 +186,30 @@ fn hours(ms: i64) -> String {
         (0, minutes) => format!("{minutes} min"),
         (hours, 0) => format!("{hours} h"),
         (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_core::{lifecycle::course::Purpose, time::MINUTE};
+
+    use super::*;
+
+    #[test]
+    fn what_took_the_systems_is_told_apart_from_what_takes_people() {
+        let mut episode = Episode {
+            number: 1,
+            opened: Millis(1_790_000_000_000),
+            purpose: Purpose::Acquisition,
+            delivered: None,
+        };
+        assert!(with_sales(&episode).ends_with("has not confirmed that it has the person"));
+        assert!(delays(&episode)["system_delay_ms"].is_null());
+        episode.delivered = Some(episode.opened.plus(25 * MINUTE));
+        assert_eq!(
+            with_sales(&episode),
+            "With sales since 2026-09-21 14:13 UTC; the CRM had the person 25 min later"
+        );
+        assert_eq!(delays(&episode)["system_delay_ms"], 25 * MINUTE);
     }
 }
