@@ -211,6 +211,9 @@ fn needs_of_change(
     for account in accounts::accounts_of_change(book, change, rules) {
         need_link(book, account, needs);
     }
+    for key in accounts::members_of_change(book, change, rules) {
+        need_key(book, key, needs);
+    }
     need_deals(book, change, rules, needs);
     // Most changes come from a record that is known and tell again by which keys: nobody has to be looked up for them.
     let by_keys = match book.links.get(&change.record) {

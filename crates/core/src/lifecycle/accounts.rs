@@ -19,7 +19,7 @@ use crate::{
     claim::Claims,
     id::{Digest, EntityId, EventId, Kind, Object, Position, RecordKey},
     identify::{survivor, take},
-    input::{Input, StewardAct},
+    input::{Answer, Input, StewardAct},
     name::Name,
     rules::Rules,
     state::State,
@@ -135,34 +135,77 @@ pub(crate) fn accounts_of_change(book: &Book, change: &Change, rules: &Rules) ->
         .collect()
 }
 
-/// Keys of the people who must be at hand to settle an item that may take an account out of marketing, or end that.
+/// Keys of the people who must be at hand to settle an account's change, or what was read of it, that may take it out of
+/// marketing or end that. Hardly any does.
+pub(crate) fn members_of_change(book: &Book, change: &Change, rules: &Rules) -> Vec<Digest> {
+    let Some((setup, _)) = naming(rules).filter(|(setup, _)| says(change, setup)) else {
+        return Vec::new();
+    };
+    let known = book.links.get(&change.record);
+    let account = known.and_then(|account| book.entities.get(&survivor(book, *account)));
+    let account = account.map(|entry| &entry.state);
+    let goes_out = suppressing(setup).any(|field| {
+        let said = change.fields.iter().find(|f| f.field == field);
+        said.is_some_and(|f| f.value == Value::Bool(true))
+    });
+    if !goes_out && !account.is_some_and(|account| was_ever_out(account, setup)) {
+        return Vec::new();
+    }
+    let mut keys = account.map(members).unwrap_or_default();
+    keys.push(member_key(&change.record));
+    keys
+}
+
+/// The same of an answer, of what a steward does, and of time: a steward's word may end by it.
 pub(crate) fn members_of(book: &Book, item: &Item, rules: &Rules) -> Vec<Digest> {
     let Some((setup, _)) = naming(rules) else {
         return Vec::new();
     };
-    let of_state = |entity: &EntityId| {
-        let entry = book.entities.get(&survivor(book, *entity));
-        let of_account = entry.filter(|entry| entry.state.id.kind == Kind::Account);
-        let records = of_account.into_iter().flat_map(|e| e.state.links.keys());
-        records.map(member_key).collect::<Vec<_>>()
+    let account = |entity: &EntityId| {
+        let entry = book.entities.get(&survivor(book, *entity))?;
+        (entity.kind == Kind::Account).then_some(&entry.state)
     };
+    let of = |entity: &EntityId| account(entity).map(members).unwrap_or_default();
+    let shows = |answer: &Answer| {
+        let record = answer.record.iter().flatten();
+        record
+            .into_iter()
+            .any(|(field, _)| suppressing(setup).any(|f| f == *field))
+    };
+    let is_locked = |state: &&State| suppressing(setup).any(|f| state.locks.contains_key(&f));
     match item {
-        Item::Change(change) if says(change, setup) => {
-            let known = book.links.get(&change.record);
-            let mut keys = known.map(of_state).unwrap_or_default();
-            keys.push(member_key(&change.record));
-            keys
-        }
-        Item::Steward { entity, act } if does(act, setup) => of_state(entity),
-        // A steward's word may end by time.
-        Item::Wake(entity) if is_locked(book, *entity, setup) => of_state(entity),
+        Item::Answer { entity, answer, .. } if shows(answer) => of(entity),
+        Item::Steward { entity, act } if does(act, setup) => of(entity),
+        Item::Wake(entity) => account(entity)
+            .filter(is_locked)
+            .map(members)
+            .unwrap_or_default(),
         Item::Merge { winner, loser } | Item::Unmerge { winner, loser } => {
-            let mut keys = of_state(winner);
-            keys.extend(of_state(loser));
-            keys
+            [of(winner), of(loser)].concat()
         }
         _ => Vec::new(),
     }
+}
+
+/// Under which everybody of an account is indexed.
+fn members(account: &State) -> Vec<Digest> {
+    account.links.keys().map(member_key).collect()
+}
+
+fn was_ever_out(account: &State, setup: &Setup) -> bool {
+    let was_out = |field: &Name| {
+        let said = account
+            .histories
+            .values()
+            .filter_map(|h| h.fields.get(field));
+        said.flat_map(|said| &said.cells)
+            .any(|cell| cell.value == Value::Bool(true))
+    };
+    suppressing(setup).any(|field| {
+        account.lock(field, Millis::UNTIMED).is_some()
+            || account.ruling(field).is_some()
+            || was_out(&field)
+    })
 }
 
 fn says(change: &Change, setup: &Setup) -> bool {
@@ -179,13 +222,6 @@ fn does(act: &StewardAct, setup: &Setup) -> bool {
         | StewardAct::Rule { field, .. } => suppressing(setup).any(|f| f == *field),
         _ => false,
     }
-}
-
-fn is_locked(book: &Book, entity: EntityId, setup: &Setup) -> bool {
-    let entry = book.entities.get(&survivor(book, entity));
-    let locked =
-        |entry: &Entry| suppressing(setup).any(|field| entry.state.locks.contains_key(&field));
-    entity.kind == Kind::Account && entry.is_some_and(locked)
 }
 
 /// Whether an input may change who of an account is taken out of marketing.
@@ -224,8 +260,8 @@ pub(crate) fn tell(
     let Some(held) = book.entities.get(&entity) else {
         return;
     };
-    let keys = held.state.links.keys().map(member_key);
-    let members: BTreeSet<EntityId> = keys
+    let members: BTreeSet<EntityId> = members(&held.state)
+        .into_iter()
         .filter_map(|key| book.keys.get(&key))
         .flatten()
         .map(|person| survivor(book, *person))

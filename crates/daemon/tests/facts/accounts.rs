@@ -7,11 +7,14 @@ use baton_core::{
     value::Value,
 };
 
-use crate::walk::Walk;
+use crate::walk::{Walk, answering};
 
 /// Three people of one account, and one of another.
 async fn people() -> Walk {
-    let mut walk = Walk::new().await;
+    people_of(Walk::new().await).await
+}
+
+async fn people_of(mut walk: Walk) -> Walk {
     for (who, account) in [
         ("ann", "001"),
         ("bea", "001"),
@@ -61,6 +64,22 @@ async fn the_crm_takes_an_account_out_of_marketing_and_everybody_of_it_goes() {
     assert_eq!(out(&walk).await, ["ann", "cid", "eve"]);
     says_out(&mut walk, 7, false).await;
     assert!(out(&walk).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_a_reading_shows_of_an_account_counts_for_everybody_of_it_too() {
+    let mut walk = people_of(Walk::of(answering()).await).await;
+    let name = r#""fields":{"name":"Example"}"#;
+    walk.says(3, "crm", "account:001", name).await;
+    walk.says(4, "crm", "account:001", r#""class":"gap""#).await;
+    let mut walk = walk.with_nothing_in_memory().await;
+    walk.crm_shows(5, r#"{"name":"Example","no_marketing":true}"#)
+        .await;
+    let account = RecordKey::new("crm", Object::Account, "001");
+    let state = walk.engine.store.entity_of(&account).await.unwrap();
+    let shown = state.unwrap().golden_value("no_marketing".into()).clone();
+    assert_eq!(shown, Value::Bool(true));
+    assert_eq!(out(&walk).await, ["ann", "bea", "cid"]);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use baton_core::{
     wire::LifecycleMessage,
 };
 
-use baton_store::OutboxSeq;
+use baton_store::{OutboxRow, OutboxSeq};
 
 use crate::given::{NOON, engine_on, message, outbox, settle};
 
@@ -79,7 +79,7 @@ fn shipped_for(systems: &str) -> Active {
 }
 
 /// The CRM's answers are waited for.
-fn answering() -> Active {
+pub fn answering() -> Active {
     shipped_for(&SYSTEMS.replacen("acks = \"none\"\n", "", 1))
 }
 
@@ -95,7 +95,7 @@ impl Walk {
         Self::of(shipped()).await
     }
 
-    async fn of(active: Active) -> Self {
+    pub async fn of(active: Active) -> Self {
         let (store, kept) = crate::backing().await;
         let engine = engine_on(store, active).await;
         engine.clock.advance_to(NOON);
@@ -110,7 +110,8 @@ impl Walk {
     /// Another process on the same store.
     pub async fn with_nothing_in_memory(self) -> Self {
         let now = self.engine.clock.now();
-        let engine = engine_on(self.engine.store, shipped()).await;
+        let active = Active::clone(&self.engine.active());
+        let engine = engine_on(self.engine.store, active).await;
         engine.clock.advance_to(now);
         engine.note_start().await.unwrap();
         Self { engine, ..self }
@@ -166,6 +167,27 @@ impl Walk {
             "command_id": command["command_id"], "system": "crm", "object": "lead", "id": command["id"],
             "outcome": "refused", "error": "no room", "refused": serde_json::from_str::<serde_json::Value>(refused).unwrap(),
         });
+        self.answers(arrival, &answer).await;
+    }
+
+    /// The CRM answers the last command that it got with the record as it stands.
+    pub async fn crm_shows(&mut self, hours: i64, record: &str) {
+        let arrival = NOON.plus(hours * HOUR);
+        self.passes(hours).await;
+        let commands = outbox(&self.engine).await;
+        let of_crm = |row: &&OutboxRow| row.topic == OutTopic::Commands("crm".into());
+        let command = commands.iter().rfind(of_crm).unwrap();
+        let command: serde_json::Value = serde_json::from_slice(&command.body).unwrap();
+        assert_eq!(command["kind"], "read");
+        let answer = serde_json::json!({
+            "command_id": command["command_id"], "system": "crm", "object": command["object"], "id": command["id"],
+            "outcome": "ok", "stamp": arrival.to_string(),
+            "record": serde_json::from_str::<serde_json::Value>(record).unwrap(),
+        });
+        self.answers(arrival, &answer).await;
+    }
+
+    async fn answers(&mut self, arrival: Millis, answer: &serde_json::Value) {
         self.told += 1;
         let mut said = message("crm", self.told, &answer.to_string());
         said.topic = "baton.crm.results".into();
