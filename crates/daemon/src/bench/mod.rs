@@ -1,5 +1,6 @@
 //! How fast Baton is on this machine: `baton bench`, one room for each thing that is measured.
 
+mod aims;
 mod child;
 pub mod core;
 pub mod lifecycle;

@@ -4,6 +4,8 @@ use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use baton_config::Secret;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 
 use super::{Place, output};
 use crate::{
@@ -145,12 +147,7 @@ async fn run_log(place: &Place, args: LogArgs) -> anyhow::Result<ExitCode> {
         data: place.data.clone().unwrap_or_else(std::env::temp_dir),
     };
     let report = log::run(&plan, |step| tracing::info!(step, "measuring")).await?;
-    if place.json {
-        output::json(&report)?;
-    } else {
-        output::line(log::table(&report).trim_end())?;
-    }
-    Ok(ExitCode::SUCCESS)
+    print(place, &report, log::table)
 }
 
 fn run_core(place: &Place, args: CoreArgs) -> anyhow::Result<ExitCode> {
@@ -161,12 +158,7 @@ fn run_core(place: &Place, args: CoreArgs) -> anyhow::Result<ExitCode> {
     let report = core::run(size, |format| {
         tracing::info!(format = format.as_str(), "measuring");
     })?;
-    if place.json {
-        output::json(&report)?;
-    } else {
-        output::line(core::table(&report).trim_end())?;
-    }
-    Ok(ExitCode::SUCCESS)
+    print(place, &report, core::table)
 }
 
 async fn run_mirror(place: &Place, args: MirrorArgs) -> anyhow::Result<ExitCode> {
@@ -194,18 +186,8 @@ async fn run_mirror(place: &Place, args: MirrorArgs) -> anyhow::Result<ExitCode>
         },
         data: place.data.clone(),
     };
-    let stop = Stop::on_signals()?.soft;
-    let runtime = tokio::runtime::Handle::current();
-    let measuring = tokio::task::spawn_blocking(move || mirror::run(&options, &runtime, &stop));
-    let report = measuring
-        .await
-        .context("the benchmark ended in a panic")??;
-    if place.json {
-        output::json(&report)?;
-    } else {
-        output::line(mirror::table(&report).trim_end())?;
-    }
-    Ok(ExitCode::SUCCESS)
+    let run = move |runtime: &_, stop: &_| mirror::run(&options, runtime, stop);
+    measured(place, run, mirror::table).await
 }
 
 async fn run_lifecycle(place: &Place, args: LifecycleArgs) -> anyhow::Result<ExitCode> {
@@ -225,16 +207,34 @@ async fn run_lifecycle(place: &Place, args: LifecycleArgs) -> anyhow::Result<Exi
         },
         data: place.data.clone(),
     };
+    let run = move |runtime: &_, stop: &_| lifecycle::run(&options, runtime, stop);
+    measured(place, run, lifecycle::table).await
+}
+
+/// Measures in a thread of its own, until it is done or told to end, and prints the report.
+async fn measured<R: serde::Serialize + Send + 'static>(
+    place: &Place,
+    run: impl FnOnce(&Handle, &CancellationToken) -> anyhow::Result<R> + Send + 'static,
+    table: fn(&R) -> String,
+) -> anyhow::Result<ExitCode> {
     let stop = Stop::on_signals()?.soft;
-    let runtime = tokio::runtime::Handle::current();
-    let measuring = tokio::task::spawn_blocking(move || lifecycle::run(&options, &runtime, &stop));
+    let runtime = Handle::current();
+    let measuring = tokio::task::spawn_blocking(move || run(&runtime, &stop));
     let report = measuring
         .await
         .context("the benchmark ended in a panic")??;
+    print(place, &report, table)
+}
+
+fn print<R: serde::Serialize>(
+    place: &Place,
+    report: &R,
+    table: fn(&R) -> String,
+) -> anyhow::Result<ExitCode> {
     if place.json {
-        output::json(&report)?;
+        output::json(report)?;
     } else {
-        output::line(lifecycle::table(&report).trim_end())?;
+        output::line(table(report).trim_end())?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::timers::mib;
+use crate::bench::aims::{
+    self, Aim,
+    Wanted::{AtLeast, AtMost},
+};
 
 /// Everything.
 #[derive(Clone, Debug, Serialize)]
@@ -138,18 +142,6 @@ fn median(mut of: Vec<f64>) -> Option<f64> {
     of.get(of.len() / 2).copied()
 }
 
-/// A figure beside what is aimed at. Nothing fails because an aim is not met.
-#[derive(Clone, Debug, Serialize)]
-pub struct Aim {
-    pub what: String,
-    pub unit: &'static str,
-    pub figure: f64,
-    pub aim: f64,
-    /// The least that is wanted; else the most.
-    pub at_least: bool,
-    pub met: bool,
-}
-
 impl Report {
     pub(super) fn of(
         setting: Setting,
@@ -163,44 +155,26 @@ impl Report {
             .zip(few.peak_memory_mib)
             .map(|(many, few)| many / few);
         let mut aims = Vec::new();
-        let mut judge = |what: String, unit, figure: Option<f64>, aim: f64, at_least: bool| {
-            if let Some(figure) = figure {
-                aims.push(Aim {
-                    what,
-                    unit,
-                    figure,
-                    aim,
-                    at_least,
-                    met: if at_least {
-                        figure >= aim
-                    } else {
-                        figure <= aim
-                    },
-                });
-            }
+        let mut judge = |what: String, unit, figure, wanted| {
+            aims.extend(aims::judged(None, what, unit, figure, wanted));
         };
         for due in &at_once {
             let what = format!("{} due at once: {}", due.timers, due.what);
-            judge(what, "timers/s", Some(due.fired_per_s), 20_000.0, true);
+            judge(what, "timers/s", Some(due.fired_per_s), AtLeast(20_000.0));
         }
         for paced in &paced {
             let what = format!(
                 "lateness at {}/s, {} wait, p99",
                 paced.per_second, paced.pending
             );
-            judge(what, "ms", Some(paced.p99_ms as f64), 1_000.0, false);
+            judge(what, "ms", Some(paced.p99_ms as f64), AtMost(1_000.0));
         }
         let what = format!("memory, {} wait by {}", many.pending, few.pending);
-        judge(what, "", memory_growth, 1.1, false);
-        judge(
-            "cost of a change, funnel by none".into(),
-            "",
-            cost.ratio,
-            1.25,
-            false,
-        );
+        judge(what, "", memory_growth, AtMost(1.1));
+        let what = "cost of a change, funnel by none".to_owned();
+        judge(what, "", cost.ratio, AtMost(1.25));
         let what = format!("the same after {} acts each", cost.acts);
-        judge(what, "", cost.ratio_with_acts, 1.25, false);
+        judge(what, "", cost.ratio_with_acts, AtMost(1.25));
         Self {
             aims,
             setting,

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::report::{Report, Round, Variant};
+use crate::bench::aims::{self, maybe};
 
 /// Tables with units, aims beside their figures.
 pub fn table(report: &Report) -> String {
@@ -20,7 +21,7 @@ pub fn table(report: &Report) -> String {
     at_once(&mut text, report);
     paced(&mut text, report);
     cost(&mut text, report);
-    aims(&mut text, report);
+    text.push_str(&aims::table(&report.aims));
     text
 }
 
@@ -103,24 +104,4 @@ fn cost(text: &mut String, report: &Report) {
         let _ = write!(text, " {:>9} {:>17}", maybe(round.act_cpu_us, 1), "");
     }
     text.push('\n');
-}
-
-fn aims(text: &mut String, report: &Report) {
-    let _ = writeln!(text, "\naims");
-    for aim in &report.aims {
-        let _ = writeln!(
-            text,
-            "  {:<52} {:>10.2} {:<9} {} {:>8} {}",
-            aim.what,
-            aim.figure,
-            aim.unit,
-            if aim.at_least { "at least" } else { "at most " },
-            aim.aim,
-            if aim.met { "met" } else { "NOT MET" }
-        );
-    }
-}
-
-fn maybe(figure: Option<f64>, digits: usize) -> String {
-    figure.map_or_else(|| "-".to_owned(), |figure| format!("{figure:.digits$}"))
 }

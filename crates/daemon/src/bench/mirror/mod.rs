@@ -3,7 +3,6 @@
 //! The log and the daemon are processes of their own, so that what each uses can be told apart, and so that what is
 //! measured is `baton run` and nothing made for measuring.
 
-mod aims;
 mod measure;
 mod report;
 pub(super) mod rules;

@@ -6,10 +6,16 @@ use serde::Serialize;
 
 use super::{
     Size,
-    aims::{self, Aim},
     measure::{Measured, Ran},
 };
-use crate::bench::{site::Ground, worker::Reading};
+use crate::bench::{
+    aims::{
+        self, Aim,
+        Wanted::{AtLeast, AtMost},
+    },
+    site::Ground,
+    worker::Reading,
+};
 
 /// Everything, the first ground's figures also at the top.
 #[derive(Clone, Debug, Serialize)]
@@ -212,12 +218,49 @@ impl Latency {
     }
 }
 
+/// Every aim that there is a figure for.
+fn judged(grounds: &[Figures]) -> Vec<Aim> {
+    let mut aims = Vec::new();
+    for figures in grounds {
+        let ground = format!("{} + {}", figures.log, figures.store);
+        let mut judge = |what, unit, figure, wanted| {
+            aims.extend(aims::judged(Some(&ground), what, unit, figure, wanted));
+        };
+        let rate = Some(figures.changes_per_s);
+        judge("rate", "changes/s", rate, AtLeast(30_000.0));
+        judge("event to command, p99", "ms", figures.p99_ms, AtMost(50.0));
+        let processor = figures.cpu_s_per_100k;
+        judge(
+            "processor, log included",
+            "s/100,000",
+            processor,
+            AtMost(5.0),
+        );
+        let what = "cost at 1,000,000 people by that at 10,000";
+        judge(what, "", figures.cost_growth_1m_over_10k, AtMost(1.25));
+        judge(
+            "memory of its own",
+            "MiB",
+            figures.peak_memory_mib,
+            AtMost(256.0),
+        );
+        let beside = grounds
+            .iter()
+            .find(|other| other.log == figures.log && other.store == "sqlite");
+        if let (Some(sqlite), "postgres") = (beside, figures.store) {
+            let share = figures.changes_per_s / sqlite.changes_per_s;
+            judge("rate by that of SQLite", "", Some(share), AtLeast(0.5));
+        }
+    }
+    aims
+}
+
 impl Report {
     /// `grounds` holds at least the first.
     pub fn of(setting: Setting, grounds: Vec<Figures>) -> Option<Self> {
         Some(Self {
             first: grounds.first()?.clone(),
-            aims: aims::judged(&grounds),
+            aims: judged(&grounds),
             setting,
             grounds,
         })

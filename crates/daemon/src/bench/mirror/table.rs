@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::report::{Figures, Report, Throughput};
+use crate::bench::aims::{self, maybe};
 
 /// Tables with units, aims beside their figures.
 pub fn table(report: &Report) -> String {
@@ -12,7 +13,7 @@ pub fn table(report: &Report) -> String {
     for figures in &report.grounds {
         ground(&mut text, figures);
     }
-    aims(&mut text, report);
+    text.push_str(&aims::table(&report.aims));
     text
 }
 
@@ -144,25 +145,4 @@ fn each(sizes: &[Throughput], of: fn(&Throughput) -> &BTreeMap<String, f64>) -> 
         text.push('\n');
     }
     text
-}
-
-fn aims(text: &mut String, report: &Report) {
-    let _ = writeln!(text, "\naims");
-    for aim in &report.aims {
-        let _ = writeln!(
-            text,
-            "  {:<20} {:<44} {:>10.2} {:<10} {} {:>8} {}",
-            aim.ground,
-            aim.what,
-            aim.figure,
-            aim.unit,
-            if aim.at_least { "at least" } else { "at most " },
-            aim.aim,
-            if aim.met { "met" } else { "NOT MET" }
-        );
-    }
-}
-
-fn maybe(figure: Option<f64>, digits: usize) -> String {
-    figure.map_or_else(|| "-".to_owned(), |figure| format!("{figure:.digits$}"))
 }
