@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     change::{Change, Format, Outcome, RawChange},
-    effects::Counted,
     holdings::Holding,
     id::{Digest, EntityId, Object, Position, RecordKey},
     name::Name,
@@ -114,8 +113,8 @@ pub struct Out {
     pub unparked: Vec<Digest>,
     /// Where people stand in the funnel from now on, as far as that may have changed: the last word on each.
     pub placings: BTreeMap<EntityId, Placing>,
-    /// What was counted in the funnel.
-    pub counted: Vec<Counted>,
+    /// How often a system did not take what it should have been told of somebody who is handed over.
+    pub refused_handoffs: u64,
     /// Law violations noticed by cheap checks: (law, count).
     pub violations: BTreeMap<&'static str, u64>,
 }

@@ -36,18 +36,10 @@ pub struct Effects {
     /// Fields whose golden value changed.
     pub changed: Vec<Name>,
     pub violations: Vec<&'static str>,
-    pub counted: Vec<Counted>,
+    /// A system did not take what it should have been told of somebody who is handed over.
+    pub refuses_handoff: bool,
     /// By how much the input moves the counts of records that hold a field.
     pub holdings: BTreeMap<Holding, i64>,
-}
-
-/// Something in the funnel that is counted and of which no message tells.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Counted {
-    /// A clock was met, as far as it is known now. One that only watches is in shadow.
-    Kept { clock: Name, shadow: bool },
-    /// A system did not take what it should have been told of somebody who is handed over.
-    HandoffRefused,
 }
 
 impl Effects {

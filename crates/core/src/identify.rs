@@ -518,7 +518,7 @@ fn file(book: &mut Book, effects: Effects) -> Vec<RecordKey> {
         *book.holdings.entry(holding).or_default() += by;
         holdings::add(&mut out.holdings, holding, by);
     }
-    out.counted.extend(effects.counted);
+    out.refused_handoffs += u64::from(effects.refuses_handoff);
     for law in effects.violations {
         *out.violations.entry(law).or_default() += 1;
     }

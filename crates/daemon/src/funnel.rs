@@ -40,6 +40,8 @@ pub struct Report {
     pub exhausted: u64,
     /// Promises that were broken; those that turned out to have been kept are left out.
     pub breaches: u64,
+    /// Promises that were kept.
+    pub kept: u64,
     pub clocks: BTreeMap<Name, ClockFigures>,
     /// People who became ready for sales and wait where they became it, a promise to them broken.
     pub leaked: u64,
@@ -82,6 +84,7 @@ pub struct MoveFigures {
 
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct ClockFigures {
+    pub kept: u64,
     pub reminders: u64,
     pub breaches: u64,
     /// Breaches that turned out to be none: what was heard of late had happened in time, or the episode had ended.
@@ -193,6 +196,7 @@ impl Report {
             exhausted: count(standing.iter().filter(of("exhausted")))
                 + count(standing.iter().filter(of("long_nurture"))),
             breaches: clocks.values().map(|clock| clock.breaches).sum(),
+            kept: clocks.values().map(|clock| clock.kept).sum(),
             leaked: leaked(setup, standings, &standing),
             clocks,
             late: Late {
@@ -323,6 +327,7 @@ fn clocks(standing: &[&Deed], undone: &[&Deed]) -> BTreeMap<Name, ClockFigures> 
             "breach" if deed.shadow => figures.shadow += 1,
             "breach" if taken_back => figures.taken_back += 1,
             "breach" => figures.breaches += 1,
+            "kept" if !deed.shadow && !taken_back => figures.kept += 1,
             "reminder" => figures.reminders += 1,
             "escalation" => figures.escalations += 1,
             _ => {}

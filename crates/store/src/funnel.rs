@@ -206,6 +206,7 @@ impl<'t> Columns<'t> {
             },
             Lifecycle::Reminder { clock, .. }
             | Lifecycle::Breach { clock, .. }
+            | Lifecycle::Kept { clock, .. }
             | Lifecycle::Escalation { clock, .. } => Self {
                 what,
                 clock: Some(clock.name),

@@ -203,6 +203,15 @@ impl Clock {
             _ => self.breached,
         }
     }
+
+    /// When it was met, in time.
+    #[must_use]
+    pub const fn kept(&self) -> Option<Millis> {
+        match self.end {
+            Some((at, End::Met | End::MetReportedLate)) => Some(at),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub(super) use super::memory::Source;
 
 use super::{
-    course::{Clock, Closed, Closing, Course, End, Handoff, Nudge, Outcome, Seat, Step},
+    course::{Clock, Closed, Closing, Course, Handoff, Nudge, Outcome, Seat, Step},
     fact::Fact,
     fold::{Whereabouts, fold},
     merge::Part,
@@ -101,6 +101,9 @@ pub enum Thing {
         won: bool,
         at: Millis,
     },
+    Kept {
+        clock: Digest,
+    },
 }
 
 impl Thing {
@@ -113,6 +116,7 @@ impl Thing {
                 | Self::Outcome { .. }
                 | Self::Handoff { .. }
                 | Self::Breach { .. }
+                | Self::Kept { .. }
         )
     }
 
@@ -141,6 +145,7 @@ impl Thing {
             Self::Handoff { episode } => format!("handoff {episode}"),
             Self::Reminder { clock, share } => format!("reminder {clock} {share}"),
             Self::Breach { clock } => format!("breach {clock}"),
+            Self::Kept { clock } => format!("kept {clock}"),
             Self::Escalation { clock, nth } => format!("escalation {clock} {nth}"),
             Self::Nudge { stage, at } => format!("nudge {stage} {}", at.0),
             Self::Outcome { deal, won, at } => format!("outcome {deal} {won} {}", at.0),
@@ -181,6 +186,7 @@ pub enum Body {
         share: u8,
     },
     Breached(Clock),
+    Kept(Clock),
     Escalated {
         clock: Clock,
         to: Name,
@@ -470,6 +476,7 @@ enum Want {
     HandedOver(Handoff),
     Reminded(Clock, u8),
     Breached(Clock),
+    Kept(Clock),
     Escalated(Clock, Name),
     Nudged(Nudge),
     Ended(Outcome),
@@ -483,6 +490,7 @@ impl Want {
             Self::HandedOver(handoff) => Body::HandedOver(handoff),
             Self::Reminded(clock, share) => Body::Reminded { clock, share },
             Self::Breached(clock) => Body::Breached(clock),
+            Self::Kept(clock) => Body::Kept(clock),
             Self::Escalated(clock, to) => Body::Escalated { clock, to },
             Self::Nudged(nudge) => Body::Nudged(nudge),
             Self::Ended(outcome) => Body::Ended(outcome),
@@ -512,6 +520,9 @@ fn told_by(clock: &Clock) -> Vec<(Millis, Thing, Want)> {
             Want::Breached(clock.clone()),
         ));
     }
+    if let Some(at) = clock.kept() {
+        told.push((at, Thing::Kept { clock: id }, Want::Kept(clock.clone())));
+    }
     if clock.mode == Mode::Live {
         for (nth, (to, at)) in clock.escalated.iter().enumerate() {
             let thing = Thing::Escalation { clock: id, nth };
@@ -522,8 +533,6 @@ fn told_by(clock: &Clock) -> Vec<(Millis, Thing, Want)> {
 }
 
 fn is_met(course: &Course, id: Digest) -> bool {
-    let met = |clock: &&Clock| {
-        matches!(clock.end, Some((_, End::Met | End::MetReportedLate))) && clock.id == id
-    };
-    course.clocks.iter().any(|clock| met(&clock))
+    let mut clocks = course.clocks.iter();
+    clocks.any(|clock| clock.id == id && clock.kept().is_some())
 }

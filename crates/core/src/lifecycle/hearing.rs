@@ -33,8 +33,6 @@ use crate::{
 pub(super) struct Heard {
     /// The funnel's facts are not what they were.
     pub news: bool,
-    /// The moments at which facts of the input happened, and count, that were not known before.
-    pub moments: BTreeSet<Millis>,
     /// What became of a fact that the input is as a whole.
     pub outcome: Option<Outcome>,
 }
@@ -409,10 +407,6 @@ impl Hearing<'_> {
         let editions = &self.setup.editions;
         fact.effective = self.funnel.verdict(&fact, editions, self.at);
         let (event, known) = (fact.event, self.funnel.time_of(fact.event));
-        if known.is_none() {
-            let counts = fact.place(editions.quantum).instant;
-            self.heard.moments.extend([counts, fact.time]);
-        }
         let taken = self.funnel.take(of, fact, editions);
         self.heard.news |= taken != Taken::Beyond && self.funnel.time_of(event) != known;
         taken

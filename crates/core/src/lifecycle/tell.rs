@@ -30,6 +30,7 @@ impl LifecycleMessage {
         let mode = match &deed.body {
             Body::Reminded { clock, .. }
             | Body::Breached(clock)
+            | Body::Kept(clock)
             | Body::Escalated { clock, .. } => clock.mode,
             Body::Nudged(nudge) => nudge.mode,
             _ => Mode::Live,
@@ -79,6 +80,10 @@ impl Teller<'_> {
                     Some(Consequence::Recycle(reason)) => wire::Consequence::Recycle(reason),
                     Some(Consequence::Alert) | None => wire::Consequence::Alert,
                 },
+            },
+            Body::Kept(clock) => Lifecycle::Kept {
+                clock: view(clock),
+                reported_late: clock.breached.is_some(),
             },
             Body::Escalated { clock, to } => Lifecycle::Escalation {
                 clock: view(clock),
@@ -218,6 +223,7 @@ fn undoing(what: &Thing) -> wire::Undoing {
             ..wire::Undoing::of("handoff")
         },
         Thing::Breach { clock } => of_clock("breach", *clock),
+        Thing::Kept { clock } => of_clock("kept", *clock),
         Thing::Reminder { clock, .. } => of_clock("reminder", *clock),
         Thing::Escalation { clock, .. } => of_clock("escalation", *clock),
         Thing::Nudge { stage, .. } => wire::Undoing {

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    counted,
     course::Course,
     funnel::Funnel,
     hearing::{Heard, Hearing},
+    refused,
     setup::Setup,
     words::Words,
 };
@@ -68,9 +68,7 @@ pub(crate) fn walk(
     walked.outcome = heard.outcome;
     let is_due = next.is_some_and(|next| next <= at);
     if let Input::Answer(answer) = input {
-        effects
-            .counted
-            .extend(counted::refused(state, &funnel, setup, answer));
+        effects.refuses_handoff = refused::refuses(state, &funnel, setup, answer);
     }
     let is_moved = matches!(
         input,
@@ -104,10 +102,6 @@ pub(crate) fn walk(
     }
     let before = funnel.present().words.clone();
     let deeds = funnel.carry_out(&now, &course, at);
-    let due = next.filter(|_| is_due);
-    effects
-        .counted
-        .extend(counted::kept(&course, &heard.moments, due));
     let told = &funnel.present().words;
     walked.touched.extend(changed(&before, told));
     state.funnel = Some(funnel);

@@ -84,6 +84,12 @@ pub enum Lifecycle {
         clock: ClockView,
         consequence: Consequence,
     },
+    /// A clock was stopped before its target was used up.
+    Kept {
+        clock: ClockView,
+        /// It had passed for broken: what was done in time was heard of late.
+        reported_late: bool,
+    },
     /// Somebody further up is told of a breach.
     Escalation {
         clock: ClockView,
@@ -147,6 +153,7 @@ impl Lifecycle {
             Self::Handoff(_) => "handoff",
             Self::Reminder { .. } => "reminder",
             Self::Breach { .. } => "breach",
+            Self::Kept { .. } => "kept",
             Self::Escalation { .. } => "escalation",
             Self::Reengage { .. } => "reengage",
             Self::Outcome { .. } => "outcome",

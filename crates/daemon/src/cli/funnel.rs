@@ -240,8 +240,8 @@ fn returns(report: &Report) -> anyhow::Result<()> {
 
 fn promises(report: &Report) -> anyhow::Result<()> {
     output::line(format!(
-        "\nHanded to sales: {}. Promises broken: {}",
-        report.handoffs, report.breaches
+        "\nHanded to sales: {}. Promises kept: {}, broken: {}",
+        report.handoffs, report.kept, report.breaches
     ))?;
     for (clock, figures) in &report.clocks {
         output::line(format!("  {}: {}", words(*clock), told(figures)))?;
@@ -259,9 +259,12 @@ fn promises(report: &Report) -> anyhow::Result<()> {
 }
 
 fn told(figures: &ClockFigures) -> String {
-    let mut parts = vec![format!("{} broken", figures.breaches)];
+    let mut parts = vec![
+        format!("{} kept", figures.kept),
+        format!("{} broken", figures.breaches),
+    ];
     for (count, what) in [
-        (figures.taken_back, "turned out to have been kept"),
+        (figures.taken_back, "passed for broken for a while"),
         (figures.reminders, "reminders"),
         (figures.escalations, "told further up"),
         (figures.shadow, "would have been broken (only watched)"),

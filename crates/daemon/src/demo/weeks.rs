@@ -72,6 +72,16 @@ impl Part {
         }
     }
 
+    /// Promises of the teams to each other that must have been kept: a call in time, and that sales kept at it.
+    #[must_use]
+    pub const fn kept(self) -> u64 {
+        match self {
+            Self::Nurtured | Self::Unanswered | Self::Limit => 0,
+            Self::Refused | Self::Stalled | Self::Revoked => 1,
+            Self::Accepted | Self::Won | Self::Lost => 2,
+        }
+    }
+
     /// What marketing must know of their deal in the end.
     const fn outcome(self) -> Option<&'static str> {
         match self {
@@ -297,7 +307,7 @@ pub async fn judge(weeks: &Weeks, engine: &Engine, map: &System) -> anyhow::Resu
                 .or_default() += 1;
         }
     }
-    let (mut recycled, mut revoked, mut breaches) = (0, 0, 0);
+    let (mut recycled, mut revoked, mut breaches, mut kept) = (0, 0, 0, 0);
     let mut played: BTreeMap<&str, u64> = BTreeMap::new();
     for (part, many) in &weeks.parts {
         let (stage, back, undone, broken) = part.end();
@@ -305,6 +315,7 @@ pub async fn judge(weeks: &Weeks, engine: &Engine, map: &System) -> anyhow::Resu
         recycled += back * many;
         revoked += undone * many;
         breaches += broken * many;
+        kept += part.kept() * many;
     }
     let mut differences = Vec::new();
     let mut expect = |what: String, is: u64, should: u64| {
@@ -349,6 +360,7 @@ pub async fn judge(weeks: &Weeks, engine: &Engine, map: &System) -> anyhow::Resu
     expect("distinct keys of recycles".to_owned(), keys, recycled);
     expect("revoked".to_owned(), report.revoked, revoked);
     expect("broken promises".to_owned(), report.breaches, breaches);
+    expect("promises that were kept".to_owned(), report.kept, kept);
     Ok(Funnel {
         stages,
         recycled: report.recycled,

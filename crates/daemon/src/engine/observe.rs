@@ -5,7 +5,6 @@ use std::{borrow::Cow, collections::BTreeMap};
 use baton_core::{
     book::{Book, OutBody},
     change::Outcome,
-    effects::Counted,
     id::Kind,
     name::Name,
     time::Millis,
@@ -40,7 +39,7 @@ pub(super) struct Effects {
     parked: Vec<&'static str>,
     violations: Vec<(&'static str, u64)>,
     funnel: Vec<LifecycleMessage>,
-    counted: Vec<Counted>,
+    refused_handoffs: u64,
 }
 
 impl Effects {
@@ -56,7 +55,7 @@ impl Effects {
                 .map(|(law, count)| (*law, *count))
                 .collect(),
             funnel: Vec::new(),
-            counted: book.out.counted.clone(),
+            refused_handoffs: book.out.refused_handoffs,
         };
         for message in &book.out.messages {
             match &message.body {
@@ -88,9 +87,7 @@ impl Effects {
         for done in &self.funnel {
             metrics.funnel.done(done);
         }
-        for what in self.counted {
-            metrics.funnel.counted(what);
-        }
+        metrics.funnel.refused(self.refused_handoffs);
         for code in self.parked {
             metrics.parked(code);
         }

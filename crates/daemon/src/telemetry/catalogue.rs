@@ -147,7 +147,7 @@ catalogue! {
         "From when time alone made something due in the funnel (a reminder, a breach, a return) to when it was done",
         "Its rate above a minute: timers are late, because the daemon was down or nobody runs the role `timers`.";
     KEPT = "promises_kept", Counter, "", ["clock", "shadow"],
-        "Promises of one team to the other that were kept; one that is heard of late may be counted twice",
+        "Promises of one team to the other that were kept; those that turn out not to have been are counted all the same",
         "Beside `baton_breaches_total`: the share that is kept.";
     HANDOFFS_REFUSED = "handoffs_refused", Counter, "", [],
         "Handoffs that the CRM did not take: sales does not know of somebody who is ready for it",

@@ -6,7 +6,6 @@ use std::{
 };
 
 use baton_core::{
-    effects::Counted,
     name::Name,
     wire::{Lifecycle, LifecycleMessage, Trigger},
 };
@@ -68,14 +67,9 @@ impl FunnelMetrics {
         }
     }
 
-    /// Counts something that nobody is told of.
-    pub fn counted(&self, what: Counted) {
-        match what {
-            Counted::Kept { clock, shadow } => {
-                self.kept.get_or_create(&of_clock(clock, shadow)).inc();
-            }
-            Counted::HandoffRefused => drop(self.handoffs_refused.inc()),
-        }
+    /// Counts handoffs that a system did not take, of which nobody is told.
+    pub fn refused(&self, handoffs: u64) {
+        self.handoffs_refused.inc_by(handoffs);
     }
 
     /// Counts something that was done.
@@ -107,6 +101,11 @@ impl FunnelMetrics {
                 let labels = of_clock(clock.name, message.shadow);
                 self.breaches.get_or_create(&labels).inc();
                 true
+            }
+            Lifecycle::Kept { clock, .. } => {
+                let labels = of_clock(clock.name, message.shadow);
+                self.kept.get_or_create(&labels).inc();
+                false
             }
             Lifecycle::Reminder { .. }
             | Lifecycle::Escalation { .. }
@@ -143,15 +142,6 @@ pub(super) mod tests {
             .collect()
     }
 
-    /// One of each kind of what is counted.
-    pub fn counted() -> [Counted; 2] {
-        let kept = Counted::Kept {
-            clock: "follow_up".into(),
-            shadow: false,
-        };
-        [kept, Counted::HandoffRefused]
-    }
-
     #[test]
     fn what_is_done_in_the_funnel_is_counted_and_a_stage_that_was_left_has_nobody() {
         let mut registry = Registry::default();
@@ -159,9 +149,7 @@ pub(super) mod tests {
         for message in of_each_kind() {
             metrics.done(&message);
         }
-        for what in counted() {
-            metrics.counted(what);
-        }
+        metrics.refused(1);
         metrics.set_people(&[("mql".into(), 3), ("sal".into(), 1)]);
         metrics.set_people(&[("mql".into(), 2)]);
         let mut told = String::new();

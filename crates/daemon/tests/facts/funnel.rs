@@ -144,6 +144,10 @@ fn whole_way() -> Played {
             reason: None,
         },
     );
+    // Sales keeps at it, as it promised.
+    for hour in 1..=5 {
+        played.happens(5 * 24 + hour, act("call", Actor::Sales));
+    }
     // Thirty days of silence.
     played.passes(40 * 24);
     // A meeting of before that is heard of in the grace time.
@@ -199,6 +203,7 @@ fn everything_that_is_done_in_the_funnel_is_told_and_fits_its_schema() {
         "breach",
         "escalation",
         "handoff",
+        "kept",
         "outcome",
         "recycle",
         "reengage",
@@ -363,6 +368,8 @@ async fn the_figures_are_those_of_what_was_told() {
     let taken_back: u64 = report.clocks.values().map(|c| c.taken_back).sum();
     assert_eq!(report.breaches + taken_back, told("breach"));
     assert!(report.breaches > 0);
+    assert_eq!(report.kept, told("kept"));
+    assert!(report.kept > 0);
     assert_eq!(report.leaked, 0);
     assert_eq!(report.late.made + report.late.taken_back, 0);
     let sal = report.stages.iter().find(|s| s.stage == "sal".into());
@@ -431,15 +438,18 @@ async fn the_funnel_is_shown_in_figures() {
             "won",
             "sal → won",
             "Back to nurture: 1, 1 of them taken back",
-            "Handed to sales: 1. Promises broken: 2",
-            "follow up: 1 broken",
+            "Handed to sales: 1. Promises kept: 1, broken: 1",
+            "follow up: 0 kept, 1 broken",
+            "follow through: 1 kept, 0 broken",
         ],
     );
     let json = said(&[&args[..], &["--json"]].concat()).await;
     let json: Json = serde_json::from_str(&json).unwrap();
     assert_eq!(json["recycled"], 1);
     assert_eq!(json["recycle_keys"], 1);
-    assert_eq!(json["clocks"]["follow_through"]["breaches"], 1);
+    assert_eq!(json["clocks"]["follow_up"]["breaches"], 1);
+    assert_eq!(json["clocks"]["follow_through"]["kept"], 1);
+    assert_eq!(json["kept"], 1);
     let by = said(&[&args[..], &["--by", "country"]].concat()).await;
     holds(&by, &["country", "(blank)       1"]);
 }
@@ -476,8 +486,8 @@ async fn what_was_owed_to_somebody_and_whether_it_was_kept_is_told() {
             "8 h of working time by the calendar office",
             "reminded at 50 %, 2026-03-02 20:00 UTC",
             "sdr lead was told, 2026-03-03 20:00 UTC",
-            "follow through: broken",
-            "of 5 acts that count",
+            "follow through: kept, 2026-03-07 20:00 UTC",
+            "5 of 5 acts that count",
         ],
     );
     let json = said(&["clocks", ANN, "--json"]).await;

@@ -17,7 +17,7 @@ use proptest::prelude::*;
 
 use crate::{
     model::{editions, facts},
-    world::{House, Story, hours, n, person},
+    world::{House, Story, act, fact, hours, n, person, suppressed},
 };
 
 /// What the log has: a fact with its verdict, or a timer.
@@ -329,6 +329,44 @@ fn recycled(deeds: &[Deed]) -> Vec<u32> {
         .collect()
 }
 
+/// Clocks of which it is done that they were met, and when.
+fn kept(deeds: &[Deed]) -> Vec<(Digest, Millis)> {
+    deeds
+        .iter()
+        .filter_map(|deed| match &deed.body {
+            Body::Kept(clock) => Some((clock.id, deed.due)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_promise_that_was_kept_is_told_once_and_taken_back_if_it_was_never_made() {
+    let (editions, mut funnel, facts) = unanswered();
+    for fact in facts {
+        funnel.take(person(), fact, &editions);
+    }
+    let told = kept(&funnel.settle(&editions, hours(30)));
+    let clock = funnel.course(&editions, hours(30)).1.clocks[0].id;
+    assert_eq!(told, [(clock, hours(30))]);
+    // An earlier touch is heard of: it was kept all the same.
+    funnel.take(
+        person(),
+        fact(98, hours(28), act(Actor::Sales, "call")),
+        &editions,
+    );
+    let deeds = funnel.settle(&editions, hours(31));
+    assert_eq!((kept(&deeds), undone(&deeds)), (vec![], vec![]));
+    // They had been out of marketing all along, so nothing was owed to them.
+    funnel.take(person(), fact(99, hours(0), suppressed(true)), &editions);
+    let deeds = funnel.settle(&editions, hours(32));
+    let undone = undone(&deeds);
+    assert!(
+        undone.contains(&(&Thing::Kept { clock }, Because::Withdrawn)),
+        "{undone:?}"
+    );
+}
+
 fn undone(deeds: &[Deed]) -> Vec<(&Thing, Because)> {
     deeds
         .iter()
@@ -388,6 +426,7 @@ fn a_touch_heard_of_in_the_grace_time_revokes_and_the_clock_was_met() {
     )));
     let clock = funnel.course(&editions, at).1.clocks[0].id;
     assert!(undone.contains(&(&Thing::Breach { clock }, Because::MetReportedLate)));
+    assert_eq!(kept(&deeds), [(clock, hours(30))]);
     assert_eq!(funnel.course(&editions, at).0.stage, n("mql"));
 }
 
@@ -409,6 +448,7 @@ fn a_touch_heard_of_after_the_grace_time_leaves_the_recycle_and_meets_the_clock(
         undone(&deeds),
         [(&Thing::Breach { clock }, Because::MetReportedLate)]
     );
+    assert_eq!(kept(&deeds), [(clock, hours(30))]);
 }
 
 #[test]
