@@ -305,12 +305,15 @@ impl FunnelRows {
 }
 
 impl Store {
-    /// Where everybody stood at an instant of the log's clock, by id.
+    /// Goes through where everybody stood at an instant of the log's clock, by id; a page of them is at hand at a time.
     ///
     /// # Errors
     /// If the store cannot be read, or a row makes no sense.
-    pub async fn standings(&self, at: Millis) -> Result<Vec<Stands>, Error> {
-        let mut all: Vec<Stands> = Vec::new();
+    pub async fn each_standing(
+        &self,
+        at: Millis,
+        mut take: impl FnMut(Stands),
+    ) -> Result<(), Error> {
         let mut after = Vec::new();
         let mut held = self.pool.reader().await?;
         loop {
@@ -319,10 +322,13 @@ impl Store {
             let cells = vec![person.into(), after.into(), at.0.into(), page()];
             let rows = held.conn().fetch(&STANDINGS, cells, stands).await?;
             let is_last = rows.len() < PAGE;
-            all.extend(rows);
-            match all.last() {
-                Some(last) if !is_last => after = last.entity.digest.0.to_vec(),
-                _ => return Ok(all),
+            let Some(last) = rows.last() else {
+                return Ok(());
+            };
+            after = last.entity.digest.0.to_vec();
+            rows.into_iter().for_each(&mut take);
+            if is_last {
+                return Ok(());
             }
         }
     }
@@ -330,7 +336,7 @@ impl Store {
     /// How many people are in each stage now.
     ///
     /// # Errors
-    /// As [`Store::standings`].
+    /// As [`Store::each_standing`].
     pub async fn people_by_stage(&self) -> Result<Vec<(Name, u64)>, Error> {
         let mut held = self.pool.reader().await?;
         held.conn()
@@ -346,7 +352,7 @@ impl Store {
     /// nobody has to look at everybody; untimed if nothing was.
     ///
     /// # Errors
-    /// As [`Store::standings`].
+    /// As [`Store::each_standing`].
     pub async fn last_taken_in(&self) -> Result<Millis, Error> {
         let mut held = self.pool.reader().await?;
         let found = held
@@ -357,22 +363,29 @@ impl Store {
         Ok(last.map_or(Millis::UNTIMED, Millis))
     }
 
-    /// What fell due from one instant to another, both included, in that order; of everybody.
+    /// Goes through what fell due from one instant to another, both included, in that order; of everybody.
     ///
     /// # Errors
-    /// As [`Store::standings`].
-    pub async fn deeds(&self, from: Millis, to: Millis) -> Result<Vec<Deed>, Error> {
-        let mut all: Vec<Deed> = Vec::new();
+    /// As [`Store::each_standing`].
+    pub async fn each_deed(
+        &self,
+        from: Millis,
+        to: Millis,
+        mut take: impl FnMut(Deed),
+    ) -> Result<(), Error> {
         let (mut after, mut id) = (from, Vec::new());
         let mut held = self.pool.reader().await?;
         loop {
             let cells = vec![after.0.into(), to.0.into(), id.into(), page()];
             let rows = held.conn().fetch(&DEEDS, cells, deed).await?;
             let is_last = rows.len() < PAGE;
-            all.extend(rows);
-            match all.last() {
-                Some(last) if !is_last => (after, id) = (last.due, last.id.0.to_vec()),
-                _ => return Ok(all),
+            let Some(last) = rows.last() else {
+                return Ok(());
+            };
+            (after, id) = (last.due, last.id.0.to_vec());
+            rows.into_iter().for_each(&mut take);
+            if is_last {
+                return Ok(());
             }
         }
     }
@@ -380,7 +393,7 @@ impl Store {
     /// All that was done to one person, with the messages, in the order in which it fell due.
     ///
     /// # Errors
-    /// As [`Store::standings`].
+    /// As [`Store::each_standing`].
     pub async fn deeds_of(&self, entity: EntityId) -> Result<Vec<(Deed, String)>, Error> {
         let cells = vec![code::of_kind(entity.kind).into(), entity.digest.into()];
         let mut held = self.pool.reader().await?;

@@ -133,10 +133,10 @@ pub fn judge(world: &World<'_>, stored: &BTreeMap<EntityId, State>, wrong: &mut 
     let told = told(world, wrong);
     recycled_once(&told, wrong);
     written_as_told(world, &told, wrong);
-    let standings: BTreeMap<EntityId, Name> = look(world.store.standings(Millis::NEVER.minus(1)))
-        .into_iter()
-        .map(|stands| (stands.entity, stands.stage))
-        .collect();
+    let mut standings: BTreeMap<EntityId, Name> = BTreeMap::new();
+    look(world.store.each_standing(Millis::NEVER.minus(1), |stands| {
+        standings.insert(stands.entity, stands.stage);
+    }));
     for (id, state) in stored {
         let Some(funnel) = state
             .funnel
@@ -237,7 +237,13 @@ fn written_as_told(
     told: &BTreeMap<Digest, LifecycleMessage>,
     wrong: &mut Vec<String>,
 ) {
-    let stored = look(world.store.deeds(Millis::UNTIMED, Millis::NEVER.minus(1)));
+    let mut stored = Vec::new();
+    let all = (Millis::UNTIMED, Millis::NEVER.minus(1));
+    look(
+        world
+            .store
+            .each_deed(all.0, all.1, |deed| stored.push(deed)),
+    );
     let undone: BTreeSet<Digest> = told
         .values()
         .filter_map(|message| match &message.told {

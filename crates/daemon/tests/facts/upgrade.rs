@@ -25,7 +25,7 @@ use baton_core::{
     value::Value,
     wire,
 };
-use baton_store::{FORMAT, Options, StewardState, Store, testing};
+use baton_store::{Deed, FORMAT, Options, Stands, StewardState, Store, testing};
 
 use crate::{
     funnel,
@@ -149,19 +149,16 @@ async fn told(store: &Store, active: &Active) -> String {
         writeln!(text, "reading again {system} {object}").unwrap();
     }
     let ever = (Millis(0), Millis::NEVER);
-    for deed in store.deeds(ever.0, ever.1).await.unwrap() {
-        let (what, undone) = (deed.what, deed.undone);
-        writeln!(
-            text,
-            "{what} of {} due {} undone {undone:?}",
-            deed.entity, deed.due
-        )
-        .unwrap();
-    }
-    for stands in store.standings(ever.1).await.unwrap() {
+    let line = |deed: Deed| {
+        let (what, who, due, undone) = (deed.what, deed.entity, deed.due, deed.undone);
+        writeln!(text, "{what} of {who} due {due} undone {undone:?}").unwrap();
+    };
+    store.each_deed(ever.0, ever.1, line).await.unwrap();
+    let line = |stands: Stands| {
         let (who, stage, since) = (stands.entity, stands.stage, stands.since);
         writeln!(text, "{who} is in {stage} since {since}").unwrap();
-    }
+    };
+    store.each_standing(ever.1, line).await.unwrap();
     let (salt, log) = (store.salt().await.unwrap(), store.log_id().await.unwrap());
     writeln!(text, "salt {salt} log {log:?}").unwrap();
     text

@@ -14,7 +14,7 @@ use baton_core::{
     wire::LifecycleMessage,
 };
 
-use baton_store::{OutboxRow, OutboxSeq};
+use baton_store::{Deed, OutboxRow, OutboxSeq};
 
 use crate::given::{NOON, engine_on, message, outbox, settle};
 
@@ -208,6 +208,17 @@ impl Walk {
         page.await.unwrap()
     }
 
+    /// Everything that was done, in the order in which it fell due.
+    async fn deeds(&self) -> Vec<Deed> {
+        let mut all = Vec::new();
+        let store = &self.engine.store;
+        store
+            .each_deed(Millis(0), Millis::NEVER, |deed| all.push(deed))
+            .await
+            .unwrap();
+        all
+    }
+
     /// What the outbox has of the funnel.
     async fn published(&self) -> Vec<LifecycleMessage> {
         let rows = outbox(&self.engine).await.into_iter();
@@ -248,7 +259,12 @@ pub async fn a_month() -> Walk {
 async fn everybody_stands_where_their_funnel_says() {
     let walk = a_month().await;
     let now = walk.engine.clock.now();
-    let standings = walk.engine.store.standings(now).await.unwrap();
+    let mut standings = Vec::new();
+    let store = &walk.engine.store;
+    store
+        .each_standing(now, |stands| standings.push(stands))
+        .await
+        .unwrap();
     let mut by_stage: BTreeMap<String, u64> = BTreeMap::new();
     for state in walk.people().await {
         let here = state.funnel.as_ref().unwrap().present();
@@ -273,9 +289,7 @@ async fn every_deed_is_kept_and_published_once() {
     let published = walk.published().await;
     let ids: BTreeSet<Digest> = published.iter().map(|message| message.id).collect();
     assert_eq!(ids.len(), published.len());
-    let (ever, never) = (Millis(0), Millis::NEVER);
-    let kept = walk.engine.store.deeds(ever, never).await.unwrap();
-    let kept: BTreeSet<Digest> = kept.iter().map(|deed| deed.id).collect();
+    let kept: BTreeSet<Digest> = walk.deeds().await.iter().map(|deed| deed.id).collect();
     assert_eq!(kept, ids);
 }
 
@@ -384,8 +398,7 @@ async fn many_are_forgotten() -> Walk {
 }
 
 async fn each_promise_is_broken_once(walk: &Walk) {
-    let (ever, never) = (Millis(0), Millis::NEVER);
-    let deeds = walk.engine.store.deeds(ever, never).await.unwrap();
+    let deeds = walk.deeds().await;
     let broken: Vec<_> = deeds.iter().filter(|d| d.what == "breach").collect();
     let people: BTreeSet<_> = broken.iter().map(|deed| deed.entity).collect();
     assert_eq!((broken.len(), people.len()), (1_100, 1_100));

@@ -260,8 +260,10 @@ async fn told_once(ground: &Ground, store: &Store) {
     let count = |kind: &str| told.values().filter(|m| m["kind"] == kind).count();
     assert_eq!(count("recycle"), PEOPLE);
     assert_eq!(count("handoff"), PEOPLE);
-    let deeds = store
-        .deeds(Millis::UNTIMED, Millis::NEVER.minus(1))
+    let mut deeds = Vec::new();
+    let all = (Millis::UNTIMED, Millis::NEVER.minus(1));
+    store
+        .each_deed(all.0, all.1, |deed| deeds.push(deed))
         .await
         .unwrap();
     let returns: Vec<_> = deeds.iter().filter(|deed| deed.what == "recycle").collect();
