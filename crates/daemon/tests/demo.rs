@@ -13,11 +13,15 @@ use serde_json::Value;
 const PEOPLE: &str = "300";
 
 fn played(seed: u64) -> (bool, Value) {
+    played_by(PEOPLE, seed)
+}
+
+fn played_by(people: &str, seed: u64) -> (bool, Value) {
     let data = tempfile::tempdir().unwrap();
     let seed = seed.to_string();
     let output = Command::new(env!("CARGO_BIN_EXE_baton"))
         .args([
-            "demo", "--exit", "--json", "--seed", &seed, "--people", PEOPLE,
+            "demo", "--exit", "--json", "--seed", &seed, "--people", people,
         ])
         .arg("--config")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config"))
@@ -70,6 +74,20 @@ fn both_systems_converge_and_no_law_is_broken_whatever_the_seed() {
         );
         assert!(good, "seed {seed}: {summary}");
     }
+}
+
+/// The same edits by fewer people: somebody's address goes to and fro between two countries all day. Baton stops writing it
+/// and tells a steward, as the rules say (L5).
+#[test]
+fn what_people_enter_by_turns_too_often_is_left_to_a_steward_and_is_no_difference() {
+    let (good, summary) = played_by("60", 3);
+    assert!(
+        summary["parked"]["contested"].as_u64() > Some(0),
+        "the seed plays it: {}",
+        summary["parked"]
+    );
+    assert_eq!(summary["differences"], serde_json::json!([]));
+    assert!(good, "{summary}");
 }
 
 #[test]

@@ -3,8 +3,11 @@
 use std::process::ExitCode;
 
 use baton_core::{
-    id::Kind,
+    id::{Kind, RecordKey},
+    rest::{WhyNot, out_of_sync},
+    rules::Rules,
     state::{IntentEnd, State},
+    time::Millis,
 };
 use serde_json::json;
 
@@ -28,14 +31,14 @@ pub async fn run(place: &Place, args: &Args) -> anyhow::Result<ExitCode> {
     let store = workspace.existing_store().await?;
     let state = find(&store, &workspace.active.rules, args.kind, &args.key).await?;
     if place.json {
-        output::json(&as_json(&state))?;
+        output::json(&as_json(&state, &workspace.active.rules))?;
     } else {
-        print(&state)?;
+        print(&state, &workspace.active.rules)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn as_json(state: &State) -> serde_json::Value {
+fn as_json(state: &State, rules: &Rules) -> serde_json::Value {
     let fields: serde_json::Map<String, serde_json::Value> = state
         .golden
         .iter()
@@ -50,7 +53,7 @@ fn as_json(state: &State) -> serde_json::Value {
                 "object": record.object,
                 "id": record.id,
                 "status": link.status(),
-                "not_in_sync": why_not(state, record)
+                "not_in_sync": why_not(state, record, rules)
                     .into_iter()
                     .map(|(field, why)| json!({ "field": field, "why": why }))
                     .collect::<Vec<_>>(),
@@ -74,7 +77,7 @@ fn as_json(state: &State) -> serde_json::Value {
 }
 
 /// Fields of a record that are known not to equal golden, with the reason (L17).
-fn why_not(state: &State, record: &baton_core::id::RecordKey) -> Vec<(String, String)> {
+fn why_not(state: &State, record: &RecordKey, rules: &Rules) -> Vec<(String, String)> {
     let Some(delivery) = state.deliveries.get(record) else {
         return Vec::new();
     };
@@ -117,10 +120,17 @@ fn why_not(state: &State, record: &baton_core::id::RecordKey) -> Vec<(String, St
             say(field.as_str(), "the outcome of a write is unknown".into());
         }
     }
+    // What is not in sync only because of another field cannot change by time alone.
+    for (of, field, why) in out_of_sync(state, rules, Millis::NEVER) {
+        if of == *record && why == WhyNot::WithItsGroup {
+            let why = "its group is written whole, and another member of it cannot be";
+            say(field.as_str(), why.into());
+        }
+    }
     found
 }
 
-fn print(state: &State) -> anyhow::Result<()> {
+fn print(state: &State, rules: &Rules) -> anyhow::Result<()> {
     let mut about = Vec::new();
     if let Some(at) = state.erased {
         about.push(format!("erased at {at}"));
@@ -169,7 +179,7 @@ fn print(state: &State) -> anyhow::Result<()> {
         .collect();
     output::table(["record", "status"], &rows)?;
     for record in state.links.keys() {
-        for (field, why) in why_not(state, record) {
+        for (field, why) in why_not(state, record, rules) {
             output::line(format!(
                 "  {} {field}: {}",
                 output::safe(&record.to_string()),

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use baton_core::{
     id::{EntityId, Kind, RecordKey},
     name::Name,
+    rest::{WhyNot, out_of_sync},
     rules::{CreatePolicy, ObjectMapping, Rules},
     state::{IntentEnd, State},
     time::Millis,
     value::Value,
 };
-use baton_reference::{Answer, Case, Desired, LeftAlone, Link};
+use baton_reference::{Answer, Case, Desired, Fact, LeftAlone, Link};
 use baton_sandbox::System;
 use serde::Serialize;
 
@@ -57,6 +58,8 @@ pub struct Court<'w> {
     pub as_of: Millis,
     /// Whose doubled records a steward has been told of.
     pub told_doubled: &'w BTreeSet<EntityId>,
+    /// Fields of records of which a steward has been told that two values alternated.
+    pub told_contested: &'w BTreeSet<(RecordKey, Name)>,
 }
 
 impl Court<'_> {
@@ -135,6 +138,10 @@ impl Court<'_> {
                 *found.left_alone.entry(left_alone(why)).or_default() += 1;
                 continue;
             }
+            if self.is_contested(case, key, desired.field) {
+                *found.left_alone.entry(CONTESTED).or_default() += 1;
+                continue;
+            }
             found.differences.push(Difference {
                 record: key.to_string(),
                 field: desired.field.to_string(),
@@ -153,6 +160,20 @@ impl Court<'_> {
         let shown = system.rendering(key.object, vendor, &desired.vendor.to_json());
         canonical(self.rules(), key.system, key.object, vendor, &shown)
             .is_some_and(|(_, shown, _)| shown == *holds)
+    }
+
+    /// Whether the rules stop the writing of a field (L5), or of another one of its group, which is written whole: by the
+    /// truth, people entered two values of it by turns so often. A steward must have been told.
+    fn is_contested(&self, case: &Case<'_>, key: &RecordKey, field: Name) -> bool {
+        let entity = self.rules().entity(key.object.kind());
+        let group = entity.group_of.get(&field);
+        let group = group.and_then(|group| entity.groups.get(group));
+        let members = group.map_or(std::slice::from_ref(&field), |g| g.fields.as_slice());
+        let most = self.rules().timing.alternations as usize;
+        members.iter().any(|member| {
+            self.told_contested.contains(&(key.clone(), *member))
+                && alternates(case, key, *member, most)
+        })
     }
 
     fn system(&self, name: Name) -> Option<&System> {
@@ -305,8 +326,30 @@ impl Court<'_> {
         if unknown {
             return "the outcome of a write is unknown".to_owned();
         }
+        let all = out_of_sync(state, self.rules(), self.as_of);
+        if all.contains(&(key.clone(), field, WhyNot::WithItsGroup)) {
+            return "its group is written whole, and another member of it cannot be".to_owned();
+        }
         "Baton gives no reason".to_owned()
     }
+}
+
+const CONTESTED: &str = "people entered two values by turns, and a steward decides";
+
+/// Whether people entered two values of a field, elsewhere than at the target, each at least so often.
+fn alternates(case: &Case<'_>, target: &RecordKey, field: Name, often: usize) -> bool {
+    let mut entered: Vec<&Fact> = case
+        .facts
+        .iter()
+        .filter(|fact| fact.field == field && !fact.own && fact.record != *target)
+        .collect();
+    entered.sort_by_key(|fact| (fact.time, fact.seq, fact.position));
+    entered.dedup_by_key(|fact| &fact.value);
+    let mut times: BTreeMap<&Value, usize> = BTreeMap::new();
+    for fact in entered {
+        *times.entry(&fact.value).or_default() += 1;
+    }
+    times.values().filter(|times| **times >= often).count() >= 2
 }
 
 const fn left_alone(why: LeftAlone) -> &'static str {
@@ -315,5 +358,51 @@ const fn left_alone(why: LeftAlone) -> &'static str {
         LeftAlone::Required => "a required field is not blanked",
         LeftAlone::NoSuchValue => "the target has no such value",
         LeftAlone::GroupRefused => "another member of its group cannot be written",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_core::id::{Digest, Object};
+
+    use super::*;
+
+    fn entered(record: &RecordKey, nth: u32, country: &str) -> Fact {
+        let event = Digest::of(&[&nth.to_be_bytes()]);
+        let at = Millis(i64::from(nth) * 60_000);
+        Fact::new(
+            record.clone(),
+            Name::new("country"),
+            Value::text(country),
+            at,
+            event,
+        )
+    }
+
+    #[test]
+    fn two_values_alternate_only_if_people_entered_each_of_them_so_often_elsewhere() {
+        let rules = Rules::default();
+        let target = RecordKey::new("map", Object::Contact, "1");
+        let other = RecordKey::new("crm", Object::Lead, "2");
+        let by_turns = |record: &RecordKey, times: u32| -> Vec<Fact> {
+            let country = |nth| if nth % 2 == 0 { "FR" } else { "GB" };
+            (0..2 * times)
+                .map(|nth| entered(record, nth, country(nth)))
+                .collect()
+        };
+        let alternate = |facts: Vec<Fact>| {
+            let case = Case::new(&rules, Kind::Person, facts, Millis::NEVER);
+            alternates(&case, &target, Name::new("country"), 3)
+        };
+        assert!(alternate(by_turns(&other, 3)));
+        assert!(!alternate(by_turns(&other, 2)));
+        // What a loop would make: Baton's own writes, and what stands at the target.
+        assert!(!alternate(by_turns(&target, 3)));
+        let mut own = by_turns(&other, 3);
+        own.iter_mut().for_each(|fact| fact.own = true);
+        assert!(!alternate(own));
+        // One value again and again is entered once.
+        let same = (0..6).map(|nth| entered(&other, nth, "FR")).collect();
+        assert!(!alternate(same));
     }
 }

@@ -182,11 +182,17 @@ async fn sum_up(world: &World, day: &Day, seed: u64, data: &Path) -> anyhow::Res
         .filter(|parked| parked.code == ParkedCode::DoubledRecord)
         .filter_map(|parked| parked.entity)
         .collect();
+    let told_contested = tasks
+        .iter()
+        .filter(|parked| parked.code == ParkedCode::Contested)
+        .filter_map(|parked| Some((parked.record.clone()?, parked.field?)))
+        .collect();
     let court = Court {
         truth: &truth,
         states: &by_record,
         as_of,
         told_doubled: &told_doubled,
+        told_contested: &told_contested,
     };
     let found = tokio::task::block_in_place(|| court.compare());
     let exposed = data.join("metrics.txt");
