@@ -18,7 +18,7 @@ use super::{
 use crate::{
     change::{Change, Class, Outcome},
     claim::{Claim, Claims},
-    id::{Digest, EntityId, EventId, RecordKey},
+    id::{Digest, EntityId, EventId, Position, RecordKey},
     input::{Answer, Input},
     name::Name,
     rules::{Rules, Strategy},
@@ -44,7 +44,20 @@ pub(super) struct Hearing<'a> {
     pub setup: &'a Setup,
     pub rules: &'a Rules,
     pub at: Millis,
+    /// When the input reached the log: by this it is in time or late, however long Baton took to read it.
+    pub came: Millis,
     pub heard: Heard,
+}
+
+/// When an input reached the log, if it did so as a message of its own.
+pub(super) fn arrival(input: &Input) -> Option<Millis> {
+    let position = match input {
+        Input::Change(change) => change.position,
+        Input::Answer(answer) => answer.position,
+        Input::Heard { fact, .. } => fact.position,
+        _ => return None,
+    };
+    (position != Position::default()).then_some(position.arrival)
 }
 
 impl Hearing<'_> {
@@ -405,7 +418,7 @@ impl Hearing<'_> {
 
     fn take(&mut self, of: EntityId, mut fact: Fact) -> Taken {
         let editions = &self.setup.editions;
-        fact.effective = self.funnel.verdict(&fact, editions, self.at);
+        fact.effective = self.funnel.verdict(&fact, editions, self.came);
         let (event, known) = (fact.event, self.funnel.time_of(fact.event));
         let taken = self.funnel.take(of, fact, editions);
         self.heard.news |= taken != Taken::Beyond && self.funnel.time_of(event) != known;
@@ -439,7 +452,7 @@ impl Hearing<'_> {
             ]),
             time: instant,
             seq: 0,
-            position: crate::id::Position::default(),
+            position: Position::default(),
             effective: None,
             what,
         }

@@ -78,12 +78,15 @@ impl FunnelRules {
             .chain(clocks)
     }
 
-    /// The stages that a forward move passes over.
+    /// The stages that a forward move passes over. Whoever leaves the funnel was not on the way to any of them.
     #[must_use]
     pub fn between(&self, from: Name, to: Name) -> Vec<Name> {
         let (Some(low), Some(high)) = (self.rank(from), self.rank(to)) else {
             return Vec::new();
         };
+        if to == self.landmarks.disqualified {
+            return Vec::new();
+        }
         let aside = [
             self.landmarks.recycled,
             self.landmarks.lost,

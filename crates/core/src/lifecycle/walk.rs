@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     course::Course,
     funnel::Funnel,
-    hearing::{Heard, Hearing},
+    hearing::{Heard, Hearing, arrival},
     refused,
     setup::Setup,
     words::Words,
@@ -62,7 +62,9 @@ pub(crate) fn walk(
         None => Box::new(Funnel::new(state.id, &setup.editions)),
     };
     let next = funnel.present().next;
-    let heard = listen(state, &mut funnel, setup, rules, at, |hearing| {
+    let came = arrival(input).map_or(at, |came| came.min(at));
+    let time = (at, came);
+    let heard = listen(state, &mut funnel, setup, rules, time, |hearing| {
         hearing.hear(input, touched);
     });
     walked.outcome = heard.outcome;
@@ -91,7 +93,7 @@ pub(crate) fn walk(
         // What was said later was judged by another stage than it should have been.
         let heard_later = since < funnel.heard_until();
         let news = heard_later
-            && listen(state, &mut funnel, setup, rules, at, |hearing| {
+            && listen(state, &mut funnel, setup, rules, time, |hearing| {
                 hearing.again(&listens, None);
             })
             .news;
@@ -120,7 +122,7 @@ fn listen(
     funnel: &mut Funnel,
     setup: &Setup,
     rules: &Rules,
-    at: Millis,
+    (at, came): (Millis, Millis),
     hear: impl FnOnce(&mut Hearing<'_>),
 ) -> Heard {
     let mut hearing = Hearing {
@@ -129,6 +131,7 @@ fn listen(
         setup,
         rules,
         at,
+        came,
         heard: Heard::default(),
     };
     hear(&mut hearing);

@@ -6,7 +6,7 @@ use baton_core::{
     change::{Class, Outcome},
     id::{Object, RecordKey},
     input::Input,
-    lifecycle::fact::Actor,
+    lifecycle::fact::{Act, Actor},
     rules::Rules,
     time::{DAY, HOUR, Millis},
     wire::{Lifecycle, Trigger},
@@ -62,6 +62,35 @@ fn whoever_stalls_goes_back_to_nurture_once_and_both_systems_are_told() {
     );
 }
 
+/// While Baton is down, what came in time waits in the log, and is still in time when it is read.
+#[test]
+fn a_call_that_reached_the_log_within_the_grace_time_takes_the_return_back_however_late_it_is_read()
+{
+    for (came, stage) in [(2 * DAY, "sdr_review"), (2 * DAY + 1, "recycled")] {
+        let mut world = known(120);
+        let crm = RecordKey::new("crm", Object::Contact, "003");
+        world.says(&crm, &[("email", text("ada@example.com"))]);
+        world.says(&crm, &[("status", text("working"))]);
+        let review = world.now;
+        let back = review.floor(1_000).plus(14 * DAY);
+        world.until(back);
+        assert_eq!(world.stage(&lead()), "recycled");
+        let act = Act {
+            kind: "call_connected".into(),
+            actor: Actor::Sales,
+            category: "conversations".into(),
+            content: None,
+            campaign: None,
+        };
+        world.until(back.plus(came));
+        let class = Class::Act(Box::new(act));
+        let call = world.change(&lead(), class, review.plus(10 * DAY), &[]);
+        world.until(back.plus(5 * DAY));
+        world.take(Item::Change(call));
+        assert_eq!(world.stage(&lead()), stage, "it came {came} ms after it");
+    }
+}
+
 #[test]
 fn a_stage_that_a_system_tells_in_a_message_of_its_own_is_its_claim() {
     let mut world = known(120);
@@ -91,6 +120,26 @@ fn a_stage_that_a_system_tells_in_a_message_of_its_own_is_its_claim() {
         ["mql", "sdr_review"],
         "other rules go by the funnel's stages"
     );
+}
+
+/// `disqualified` ranks above all others, but is none that they lead to.
+#[test]
+fn whoever_leaves_the_funnel_has_passed_over_no_stage() {
+    let mut world = known(120);
+    let crm = RecordKey::new("crm", Object::Contact, "003");
+    world.says(&crm, &[("email", text("ada@example.com"))]);
+    world.pass(HOUR);
+    world.says(&crm, &[("status", text("unqualified"))]);
+    assert_eq!(world.stage(&lead()), "disqualified");
+    let messages = world.book.out.messages.iter();
+    let last = messages.filter_map(|message| match &message.body {
+        OutBody::Lifecycle(told) => match &told.told {
+            Lifecycle::Transition { skipped, .. } => Some(skipped),
+            _ => None,
+        },
+        _ => None,
+    });
+    assert_eq!(last.last().unwrap(), &Vec::new());
 }
 
 #[test]
