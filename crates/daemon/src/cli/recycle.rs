@@ -1,6 +1,6 @@
 //! `baton recycle`, `return` and `suppress`: what people decide of somebody in the funnel, in place of the rules.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use baton_core::{
     id::{Digest, EntityId, Kind, Position},
@@ -14,6 +14,7 @@ use baton_core::{
     state::State,
     time::Millis,
 };
+use baton_store::Store;
 
 mod accounts;
 
@@ -25,6 +26,8 @@ use super::{
     output, status,
     why_stage::why,
 };
+use crate::{clock::Clock, engine::Engine};
+
 #[derive(clap::Args, Clone, Debug)]
 pub struct RecycleArgs {
     #[arg(help = KEY_HELP)]
@@ -136,15 +139,20 @@ async fn say(
     let rules = &workspace.active.rules;
     let store = workspace.existing_store().await?;
     let before = key::find(&store, rules, Kind::Person, key).await?;
-    let engine = workspace.engine(store).await?;
-    let now = now(&engine.store).await?;
-    let returns = matches!(what, What::Returned { .. });
+    let (engine, now) = present(workspace, store).await?;
+    let suppresses = match what {
+        What::Suppressed { on, .. } => Some(on),
+        _ => None,
+    };
     let fact = fact(before.id, what, who, now);
     engine.say(before.id, &fact, &who.by).await?;
     let after = engine.store.entity(before.id).await?.unwrap_or(before);
+    if let Some(on) = suppresses {
+        return tell_suppression(place, &engine.active().rules, &after, on, now);
+    }
     let stage = after.funnel.as_ref().map(|f| f.present().stage);
     let stage = stage.map_or("nowhere yet", Name::as_str);
-    let objection = refused(&engine.active().rules, &after, &fact).filter(|_| returns);
+    let objection = refused(&engine.active().rules, &after, &fact);
     if place.json {
         output::json(&serde_json::json!({
             "entity": after.id.to_string(), "stage": stage, "moved": objection.is_none(), "why_not": objection,
@@ -158,6 +166,44 @@ async fn say(
         status::NO
     } else {
         status::DONE
+    }))
+}
+
+/// An engine on the store that stands at the present of the funnel, and that present. The log's clock may be ahead of this
+/// machine's; what is said now would have to wait for this one, and nobody would be moved.
+async fn present(workspace: &Workspace, store: Store) -> anyhow::Result<(Arc<Engine>, Millis)> {
+    let now = now(&store).await?;
+    let engine = workspace.engine_by(store, Clock::simulated(now)).await?;
+    Ok((engine, now))
+}
+
+/// Whether somebody is out of all marketing now. Status 1 where their account keeps them out.
+fn tell_suppression(
+    place: &Place,
+    rules: &Rules,
+    after: &State,
+    wanted: bool,
+    now: Millis,
+) -> anyhow::Result<ExitCode> {
+    let here = rules.funnel.as_deref().zip(after.funnel.as_deref());
+    let here = here.map(|(setup, funnel)| funnel.course(&setup.editions, now).0);
+    let is_out = here.is_some_and(|here| !here.suppressions.is_empty());
+    if place.json {
+        output::json(&serde_json::json!({ "entity": after.id.to_string(), "out": is_out }))?;
+    } else {
+        output::line(match (is_out, wanted) {
+            (true, true) => format!("{} is out of all marketing", after.id),
+            (true, false) => format!(
+                "{} is still out of all marketing, because their account is; `baton suppress account KEY --lift` ends that",
+                after.id
+            ),
+            (false, _) => format!("{} is not kept out of marketing any more", after.id),
+        })?;
+    }
+    Ok(ExitCode::from(if is_out == wanted {
+        status::DONE
+    } else {
+        status::NO
     }))
 }
 

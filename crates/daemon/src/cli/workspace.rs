@@ -182,8 +182,16 @@ impl Workspace {
     /// # Errors
     /// When the store cannot be opened.
     pub async fn engine(&self, store: Store) -> anyhow::Result<Arc<Engine>> {
+        self.engine_by(store, Clock::steady()).await
+    }
+
+    /// An engine on the store, by this clock.
+    ///
+    /// # Errors
+    /// When the store cannot be opened.
+    pub async fn engine_by(&self, store: Store, clock: Clock) -> anyhow::Result<Arc<Engine>> {
         let metrics = Arc::new(Metrics::default());
-        let engine = Engine::new(store, self.active.clone(), Clock::steady(), metrics).await?;
+        let engine = Engine::new(store, self.active.clone(), clock, metrics).await?;
         Ok(Arc::new(engine))
     }
 

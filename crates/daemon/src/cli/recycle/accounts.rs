@@ -18,8 +18,8 @@ use baton_core::{
 use baton_store::Store;
 use serde_json::json;
 
-use super::{fact, known_reason, refused, setup};
-use crate::cli::{Place, Workspace, funnel::now, key, lock::Who, output, status};
+use super::{fact, known_reason, present, refused, setup};
+use crate::cli::{Place, Workspace, key, lock::Who, output, status};
 
 /// Gives back everybody whom sales works on. Status 1 if somebody stays.
 pub async fn give_back(
@@ -34,8 +34,7 @@ pub async fn give_back(
     let store = workspace.existing_store().await?;
     let account = find(&workspace, &store, key).await?;
     let people = people(&workspace.active.rules, &store, &account).await?;
-    let engine = workspace.engine(store).await?;
-    let now = now(&engine.store).await?;
+    let (engine, now) = present(&workspace, store).await?;
     let (mut gone, mut stay) = (Vec::new(), Vec::new());
     for person in people.iter().filter(|state| is_worked(state, &setup.rules)) {
         let fact = fact(person.id, What::Returned { reason }, who, now);
@@ -87,8 +86,7 @@ pub async fn suppress(place: &Place, key: &str, lift: bool, who: &Who) -> anyhow
     let field = field(&workspace)?;
     let store = workspace.existing_store().await?;
     let account = find(&workspace, &store, key).await?;
-    let engine = workspace.engine(store).await?;
-    let now = now(&engine.store).await?;
+    let (engine, now) = present(&workspace, store).await?;
     let act = if lift {
         StewardAct::Unlock { field }
     } else {
