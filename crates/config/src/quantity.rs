@@ -44,16 +44,13 @@ pub(crate) fn day(text: &str) -> Option<i32> {
     Some((date - epoch).get_days())
 }
 
-/// Minutes of `09:00-17:00` after the midnight on which its day begins; `22:00-06:00` goes on into the next day.
+/// Minutes of `09:00-17:00` after the midnight on which its day begins; `22:00-06:00` goes on into the next day. A whole
+/// day is `00:00-24:00`: `09:00-09:00` is sooner a slip than one.
 pub(crate) fn opening(text: &str) -> Option<(u16, u16)> {
     let (from, until) = text.split_once('-')?;
     let (from, until) = (minute(from)?, minute(until)?);
-    let until = if until <= from {
-        until + 24 * 60
-    } else {
-        until
-    };
-    (from < 24 * 60 && until - from <= 24 * 60).then_some((from, until))
+    let until = if until < from { until + 24 * 60 } else { until };
+    (from < 24 * 60 && from < until).then_some((from, until))
 }
 
 /// Minutes of a time of day, up to `24:00`.

@@ -3,9 +3,9 @@
 
 use crate::{
     codes::Code,
-    problem::{Problems, Span},
+    problem::{Problems, Span, nearest},
     quantity,
-    tree::{Kind, Node, Table},
+    tree::{Entry, Kind, Node, Table},
 };
 
 /// What may stand at one place.
@@ -347,6 +347,34 @@ fn check_list(
     true
 }
 
+/// A misspelt table whose other part stands there already, such as `[a.recyling]` beside `[a.recycling.reasons]`: says so,
+/// and reads it as a part of that.
+fn join_to_its_other_part(
+    table: &mut Table,
+    spec: &TableSpec,
+    name: &str,
+    entry: Entry,
+    problems: &mut Problems,
+) {
+    let there: Vec<&str> = spec.keys.iter().map(|k| k.name).collect();
+    let Some(meant) = nearest(name, &there) else {
+        return;
+    };
+    let (Some(Kind::Table(whole)), Kind::Table(part)) = (
+        table.entries.get_mut(meant).map(|e| &mut e.value.kind),
+        entry.value.kind,
+    ) else {
+        return;
+    };
+    problems.suggest(Some(meant));
+    problems.fix(format!(
+        "Did you mean `{meant}`, of which another part stands in this file?"
+    ));
+    for (key, entry) in part.entries {
+        whole.entries.entry(key).or_insert(entry);
+    }
+}
+
 fn check_table(table: &mut Table, spec: &TableSpec, span: Span, problems: &mut Problems) {
     let unknown: Vec<String> = table
         .entries
@@ -382,7 +410,10 @@ fn check_table(table: &mut Table, spec: &TableSpec, span: Span, problems: &mut P
                 guessed.push(meant);
                 table.entries.insert(meant.to_owned(), entry);
             }
-            None => unread = true,
+            None => {
+                unread = true;
+                join_to_its_other_part(table, spec, &name, entry, problems);
+            }
         }
     }
     for key in spec.keys {

@@ -136,6 +136,8 @@ const SLIPS: &[Slip] = &[
     slip("lifecycle.toml", "target = \"8h\"\ncalendar = \"office\"", "target = \"8h\"\ncalendar = \"ofice\"", "unknown-calendar", "\"ofice\""),
     slip("lifecycle.toml", "zone = \"America/New_York\"", "zone = \"America/NewYork\"", "unknown-zone", "\"America/NewYork\""),
     slip("lifecycle.toml", "monday = [\"09:00-17:00\"]", "monday = [\"9:00-17:00\"]", "bad-hours", "\"9:00-17:00\""),
+    slip("lifecycle.toml", "monday = [\"09:00-17:00\"]", "monday = [\"09:00-09:00\"]", "bad-hours", "\"09:00-09:00\""),
+    slip("lifecycle.toml", "[lifecycle.recycling]\n", "[lifecycle.recyling]\n", "unknown-key", "recyling"),
     slip("lifecycle.toml", "holidays = [\"us\"]", "holidays = [\"usa\"]", "unknown-holidays", "\"usa\""),
     slip("lifecycle.toml", "working = \"sdr_review\"", "workin = \"sdr_review\"", "picklist-unknown-value", "workin"),
     slip("lifecycle.toml", "[lifecycle.systems.map]", "[lifecycle.systems.mapp]", "unknown-system", "mapp"),
