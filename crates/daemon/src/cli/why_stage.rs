@@ -97,9 +97,11 @@ pub async fn run(place: &Place, args: &Args) -> anyhow::Result<ExitCode> {
     let first = moves.len().saturating_sub(MOVES);
     let told = moves.split_off(first);
     if place.json {
-        output::json(&as_json(&seen, &whereabouts, &told, &course.objections))?;
+        let mut found = as_json(&seen, &whereabouts, &told, &course.objections);
+        found["earlier_moves"] = first.into();
+        output::json(&found)?;
     } else {
-        print(&seen, &whereabouts, &told, &course.objections)?;
+        print(&seen, &whereabouts, (first, &told), &course.objections)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -187,7 +189,7 @@ fn as_json(
 fn print(
     seen: &Seen,
     whereabouts: &Whereabouts,
-    moves: &[Move],
+    (earlier, moves): (usize, &[Move]),
     objections: &[Objection],
 ) -> anyhow::Result<()> {
     let editions = &seen.setup.editions;
@@ -210,6 +212,12 @@ fn print(
     }
     if !moves.is_empty() {
         output::line("\nHow they came there")?;
+    }
+    if earlier > 0 {
+        let moves = if earlier == 1 { "move" } else { "moves" };
+        output::line(format!(
+            "  {earlier} earlier {moves} left out; --at an earlier instant shows them"
+        ))?;
     }
     for moved in moves {
         print_move(moved, rules)?;
