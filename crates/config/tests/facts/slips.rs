@@ -121,7 +121,7 @@ const SLIPS: &[Slip] = &[
     slip("lifecycle.toml", "rank = 50\n", "rank = 35\n", "stage-rank", "35"),
     slip("lifecycle.toml", "rank = 60\nphase = \"worked\"", "rank = 60", "missing-key", "[lifecycle.stages.sql]"),
     slip("lifecycle.toml", "rank = 60\nphase = \"worked\"", "rank = 60\nphase = \"working\"", "unknown-choice", "\"working\""),
-    slip("lifecycle.toml", "back_to = [\"nurture\", \"opportunity\"]", "back_to = [\"nurtur\", \"opportunity\"]", "unknown-stage", "\"nurtur\""),
+    slip("lifecycle.toml", "back_to = [\"nurture\", \"opportunity\", \"won\"]", "back_to = [\"nurtur\", \"opportunity\", \"won\"]", "unknown-stage", "\"nurtur\""),
     slip("lifecycle.toml", "reengage = { at = 66, action = \"wake_up\" }", "reengage = { at = 660, action = \"wake_up\" }", "number-out-of-range", "660"),
     slip("lifecycle.toml", "reengage = { at = 66, action = \"wake_up\" }", "reengage = { at = 66, action = \"wakeup\" }", "unknown-recipient", "\"wakeup\""),
     slip("lifecycle.toml", "age = { after = \"90d\", reason = \"timing\" }", "age = { after = \"90d\", reason = \"timming\" }", "unknown-reason", "\"timming\""),

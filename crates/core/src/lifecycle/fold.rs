@@ -58,7 +58,7 @@ pub struct Whereabouts {
     pub ready: Option<bool>,
     pub willing: Option<bool>,
     pub deals: BTreeMap<EntityId, Deal>,
-    /// A deal was won.
+    /// A deal was won, and not told to be lost since.
     pub customer: bool,
     /// When the person was recycled.
     pub recycles: Vec<Millis>,
@@ -267,13 +267,7 @@ impl<'e> Fold<'e> {
             } => self.qualified(*ready, *willing, *reason),
             What::Deal { deal, standing } => self.deal(*deal, standing),
             What::Returned { reason } => self.returned(*reason),
-            What::Delivered => {
-                let now = self.w.now;
-                if let Some(episode) = &mut self.w.episode {
-                    episode.delivered.get_or_insert(now);
-                }
-                self.signal(&Signal::Delivered);
-            }
+            What::Delivered => self.delivered(),
             What::Score(score) => self.w.score = *score,
             What::Counted { closed } => self.count_on(*closed),
             What::OfDeal {
@@ -288,6 +282,16 @@ impl<'e> Fold<'e> {
                 }
             }
             What::OfDeal { counts: false, .. } => {}
+        }
+    }
+
+    /// What the system takes later, of the same episode or of somebody who is back, hands nobody over.
+    fn delivered(&mut self) {
+        let now = self.w.now;
+        let mut waits = self.w.episode.iter_mut();
+        if let Some(episode) = waits.find(|episode| episode.delivered.is_none()) {
+            episode.delivered = Some(now);
+            self.signal(&Signal::Delivered);
         }
     }
 

@@ -47,17 +47,15 @@ impl Fold<'_> {
             ended,
         };
         self.w.deals.insert(deal, now_known);
-        if let Some((won, ending)) = standing.ended() {
-            self.w.customer |= won;
-            if ends {
-                self.course.outcomes.push(Outcome {
-                    at: now,
-                    deal,
-                    won,
-                    ending: ending.clone(),
-                    attribution: self.w.attribution.clone(),
-                });
-            }
+        if let Some((won, ending)) = standing.ended().filter(|_| ends) {
+            self.w.customer = won || self.w.customer && self.may_have_bought();
+            self.course.outcomes.push(Outcome {
+                at: now,
+                deal,
+                won,
+                ending: ending.clone(),
+                attribution: self.w.attribution.clone(),
+            });
         }
         if ended.is_some() || had_ended.is_some() {
             self.tell_last_deal();
@@ -72,6 +70,21 @@ impl Fold<'_> {
             Some((_, stage)) => self.follow_deal(stage),
             None => self.follow_end(standing, ends),
         }
+    }
+
+    /// Whether some deal stands as won, or may have been: of one that is gone nobody knows any more.
+    fn may_have_bought(&self) -> bool {
+        let mut deals = self.w.deals.values();
+        deals.any(|deal| matches!(deal.standing, Standing::Won(_) | Standing::Gone))
+    }
+
+    fn bought_on_this_trip(&self) -> bool {
+        let Some(episode) = self.w.episode else {
+            return false;
+        };
+        let is_won = |deal: &Deal| matches!(deal.standing, Standing::Won(_));
+        let mut deals = self.w.deals.values();
+        deals.any(|deal| is_won(deal) && deal.ended.is_some_and(|at| at >= episode.opened))
     }
 
     /// The systems are told of the deal that ended last. Where that goes on, or was never one, they are told of the one
@@ -116,14 +129,22 @@ impl Fold<'_> {
             Standing::Won(_) if ends && from != marks.won && from != marks.customer => {
                 self.move_if_legal(marks.won, None);
             }
+            // Another deal of this trip was won while this one was still open.
+            Standing::Lost(_) if worked && self.bought_on_this_trip() => {
+                self.move_if_legal(marks.won, None);
+            }
             // A customer who did not buy once more is a customer.
             Standing::Lost(ending) if worked && self.w.customer => {
                 self.move_if_legal(marks.customer, ending.known_reason());
             }
-            // Also where the reason is entered later.
-            Standing::Lost(ending) if worked || from == marks.lost => {
+            // Also where the reason is entered later, or where it had passed for won.
+            Standing::Lost(ending)
+                if worked
+                    || from == marks.lost
+                    || ends && from == marks.won && !self.w.customer =>
+            {
                 let reason = ending.known_reason();
-                if worked && !self.move_if_legal(marks.lost, reason) {
+                if from != marks.lost && !self.move_if_legal(marks.lost, reason) {
                     return;
                 }
                 match reason.and_then(|reason| rules.after_lost.get(&reason)) {

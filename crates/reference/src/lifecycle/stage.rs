@@ -14,7 +14,8 @@
 //!    engagement after it; with an accelerating act too. Such an act waits for the other conditions.
 //! 5. An engagement or an accelerating act at the instant of a closing, or before, is not new.
 //! 6. A deal that was open when an episode ended says nothing until its stage changes or it ends.
-//! 7. A customer whose further deal is lost goes on as a customer.
+//! 7. A customer whose further deal is lost goes on as a customer; with another one won on the same trip they are won.
+//!    Whose only won deal turns out to be lost was no customer.
 //! 8. Protection is for people beyond review; what would have been due then is due when it ends.
 //! 9. Somebody with a stage of sales has an episode; the first such stage opens it, and the first other one ends it.
 //! 10. A clock's reminder, breach and escalation belong to the instant at which so much business time has passed.
@@ -127,6 +128,12 @@ struct Machine<'e> {
     fields: Sorted<Name, Value>,
     score: Decimal,
     episode: Option<u32>,
+    /// The CRM has confirmed that it has the person, in this episode.
+    delivered: bool,
+    /// When that episode began.
+    opened: Millis,
+    /// When each deal was won last.
+    won_at: BTreeMap<EntityId, Millis>,
     closings: Vec<(Millis, Closed, Decimal)>,
     cooling: Option<Millis>,
     engagements: Vec<Millis>,
@@ -171,6 +178,9 @@ impl<'e> Machine<'e> {
             fields: Sorted::new(),
             score: Decimal::ZERO,
             episode: None,
+            delivered: false,
+            opened: Millis::UNTIMED,
+            won_at: BTreeMap::new(),
             closings: Vec::new(),
             cooling: None,
             engagements: Vec::new(),
@@ -266,8 +276,11 @@ impl<'e> Machine<'e> {
             }
             What::Returned { reason } => self.returned(*reason),
             What::Delivered => {
-                self.stop(&[Signal::Delivered]);
-                self.start(&[Signal::Delivered]);
+                if self.episode.is_some() && !self.delivered {
+                    self.delivered = true;
+                    self.stop(&[Signal::Delivered]);
+                    self.start(&[Signal::Delivered]);
+                }
             }
         }
     }
@@ -390,9 +403,18 @@ impl<'e> Machine<'e> {
         match standing {
             Standing::Won(_) if !had_won => {
                 self.customer = true;
+                self.won_at.insert(deal, self.now);
                 self.say(Line::Outcome(deal, true));
             }
-            Standing::Lost(_) if !had_lost => self.say(Line::Outcome(deal, false)),
+            Standing::Lost(_) if !had_lost => {
+                self.say(Line::Outcome(deal, false));
+                let bought = |(standing, _): &(Standing, bool)| {
+                    matches!(standing, Standing::Won(_) | Standing::Gone)
+                };
+                if !self.deals.values().any(bought) {
+                    self.customer = false;
+                }
+            }
             _ => {}
         }
         let open: Vec<Name> = self
@@ -422,10 +444,16 @@ impl<'e> Machine<'e> {
             Standing::Won(_) if !had_won && ![marks.won, marks.customer].contains(&self.stage) => {
                 (marks.won, None)
             }
+            Standing::Lost(_) if !had_lost && worked && self.bought_since(self.opened) => {
+                (marks.won, None)
+            }
             Standing::Lost(ending) if !had_lost && worked && self.customer => {
                 (marks.customer, ending.known_reason())
             }
             Standing::Lost(ending) if !had_lost && worked || self.stage == marks.lost => {
+                (marks.lost, ending.known_reason())
+            }
+            Standing::Lost(ending) if !had_lost && self.stage == marks.won && !self.customer => {
                 (marks.lost, ending.known_reason())
             }
             _ => return,
@@ -444,6 +472,13 @@ impl<'e> Machine<'e> {
                 None => {}
             }
         }
+    }
+
+    fn bought_since(&self, instant: Millis) -> bool {
+        self.won_at.iter().any(|(deal, at)| {
+            let stands = self.deals.get(deal).map(|(standing, _)| standing);
+            matches!(stands, Some(Standing::Won(_))) && *at >= instant
+        })
     }
 
     fn protected(&self) -> bool {
@@ -541,6 +576,8 @@ impl<'e> Machine<'e> {
         }
         if worked && !handed_before {
             self.episode = Some(1 + u32::try_from(self.closings.len()).expect("few"));
+            self.delivered = false;
+            self.opened = self.now;
             self.ready = None;
             self.willing = None;
             self.cooling = None;

@@ -181,6 +181,30 @@ fn system_delay_is_kept_apart_from_human_delay() {
     );
 }
 
+/// The CRM confirms each write of what it is told, also a second one and one of somebody who is back.
+#[test]
+fn only_the_first_delivery_of_an_episode_starts_the_clock_of_it() {
+    let delivered = baton_core::lifecycle::fact::What::Delivered;
+    let mut story = ready_at(10);
+    story.at(12, delivered.clone());
+    story.act(14, Actor::Sales, "call");
+    story.at(16, delivered.clone());
+    story.at(
+        18,
+        baton_core::lifecycle::fact::What::Returned { reason: None },
+    );
+    story.at(19, delivered);
+    let (whereabouts, course) = course(&patient(), &story, 300);
+    assert_eq!(whereabouts.stage, n("recycled"));
+    let started: Vec<_> = course
+        .clocks
+        .iter()
+        .filter(|clock| clock.name == n("first_touch"))
+        .map(|clock| (clock.started, clock.breached))
+        .collect();
+    assert_eq!(started, [(hours(12), None)]);
+}
+
 #[test]
 fn a_clock_keeps_the_rules_and_the_calendar_it_started_with() {
     let mut editions = patient().editions();

@@ -255,12 +255,19 @@ fn a_clock_that_is_paused_when_its_target_is_used_up_is_due_when_it_goes_on() {
         field: n("bought"),
         value: Value::Time(at("2026-11-01T13:00:00Z")),
     };
+    let to_sales = What::Deal {
+        deal: deal(1),
+        standing: open("sql", None),
+    };
     let facts = [
         fact(0, at("2026-11-03T12:00:00Z"), bought),
         fact(1, at("2026-10-29T16:00:00Z"), What::Delivered),
+        // Before it the person came to sales.
+        fact(2, at("2026-10-29T15:00:00Z"), to_sales),
     ];
     let house = House {
         target_hours: 12,
+        stall_days: 30,
         ..House::default()
     };
     agree(&facts, &house.editions()).expect("both say the same");

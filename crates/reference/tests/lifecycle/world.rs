@@ -152,6 +152,8 @@ impl House {
                 ("customer", "opportunity"),
                 ("lost", "nurture"),
                 ("lost", "opportunity"),
+                ("lost", "won"),
+                ("won", "lost"),
                 ("disqualified", "nurture"),
                 ("sal", "nurture"),
             ]
