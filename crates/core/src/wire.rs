@@ -19,7 +19,7 @@ use crate::{
 
 pub use self::lifecycle::{
     Attribution, Because, ClockView, Consequence, Ending, Engagement, Guards, Handoff, Lifecycle,
-    LifecycleMessage, Recycle, Trigger, Undoing,
+    LifecycleMessage, Recycle, Trigger, Undoing, WhyNot, WithoutEffect,
 };
 
 /// Which form of a message it is: the member `schema_version`. It is raised where a reader of the version before would

@@ -223,6 +223,13 @@ impl<'t> Columns<'t> {
                 reason: reason.as_deref(),
                 ..Self::default()
             },
+            Lifecycle::WithoutEffect(told) => Self {
+                what,
+                from: told.from,
+                to: told.to,
+                reason: told.reason.map(Name::as_str),
+                ..Self::default()
+            },
             Lifecycle::Undone { what: undone, .. } => Self {
                 what,
                 from: undone.from,

@@ -55,6 +55,18 @@ pub enum Trigger {
     Rules,
 }
 
+impl Trigger {
+    /// Tells it from every other one of its instant.
+    #[must_use]
+    pub fn id(&self) -> Digest {
+        match self {
+            Self::Fact(event) => *event,
+            Self::Alarm(alarm) => Digest::of(&[b"alarm", format!("{alarm:?}").as_bytes()]),
+            Self::Rules => Digest::of(&[b"rules"]),
+        }
+    }
+}
+
 /// Values that the conditions of moves look at.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Guards {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub(super) use super::memory::Source;
 
 use super::{
-    course::{Clock, Closed, Closing, Course, Handoff, Nudge, Outcome, Seat, Step},
+    course::{Clock, Closed, Closing, Course, Handoff, Nudge, Objection, Outcome, Seat, Step},
     fact::Fact,
     fold::{Whereabouts, fold},
     merge::Part,
@@ -104,6 +104,11 @@ pub enum Thing {
     Kept {
         clock: Digest,
     },
+    WithoutEffect {
+        at: Millis,
+        /// Of what moved nobody.
+        by: Digest,
+    },
 }
 
 impl Thing {
@@ -117,6 +122,7 @@ impl Thing {
                 | Self::Handoff { .. }
                 | Self::Breach { .. }
                 | Self::Kept { .. }
+                | Self::WithoutEffect { .. }
         )
     }
 
@@ -146,6 +152,7 @@ impl Thing {
             Self::Reminder { clock, share } => format!("reminder {clock} {share}"),
             Self::Breach { clock } => format!("breach {clock}"),
             Self::Kept { clock } => format!("kept {clock}"),
+            Self::WithoutEffect { at, by } => format!("without effect {by} {}", at.0),
             Self::Escalation { clock, nth } => format!("escalation {clock} {nth}"),
             Self::Nudge { stage, at } => format!("nudge {stage} {}", at.0),
             Self::Outcome { deal, won, at } => format!("outcome {deal} {won} {}", at.0),
@@ -187,6 +194,7 @@ pub enum Body {
     },
     Breached(Clock),
     Kept(Clock),
+    WithoutEffect(Objection),
     Escalated {
         clock: Clock,
         to: Name,
@@ -421,6 +429,14 @@ impl Funnel {
             };
             wanted.push((outcome.at, thing, Want::Ended(outcome.clone())));
         }
+        for objection in &course.objections {
+            let thing = Thing::WithoutEffect {
+                at: objection.at,
+                by: objection.trigger.id(),
+            };
+            let want = Want::WithoutEffect(objection.clone());
+            wanted.push((objection.at, thing, want));
+        }
         wanted.retain(|(due, _, _)| *due > self.settled);
         wanted.sort_by(|(a, one, _), (b, two, _)| (a, one).cmp(&(b, two)));
         wanted.dedup_by(|(_, one, _), (_, two, _)| one == two);
@@ -477,6 +493,7 @@ enum Want {
     Reminded(Clock, u8),
     Breached(Clock),
     Kept(Clock),
+    WithoutEffect(Objection),
     Escalated(Clock, Name),
     Nudged(Nudge),
     Ended(Outcome),
@@ -491,6 +508,7 @@ impl Want {
             Self::Reminded(clock, share) => Body::Reminded { clock, share },
             Self::Breached(clock) => Body::Breached(clock),
             Self::Kept(clock) => Body::Kept(clock),
+            Self::WithoutEffect(objection) => Body::WithoutEffect(objection),
             Self::Escalated(clock, to) => Body::Escalated { clock, to },
             Self::Nudged(nudge) => Body::Nudged(nudge),
             Self::Ended(outcome) => Body::Ended(outcome),

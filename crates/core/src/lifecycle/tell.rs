@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use super::{
     alarm::Alarm,
-    course::{Attribution, Clock, Closed, Closing, Engagement, Guards, Handoff, Step, Trigger},
+    course::{
+        Attribution, Clock, Closed, Closing, Engagement, Guards, Handoff, Objection, Step, Trigger,
+        Why,
+    },
     fact::{Fact, Suppression, What},
     funnel::{Because, Body, Deed, Funnel, Thing},
     rules::{Consequence, Mode},
@@ -33,6 +36,10 @@ impl LifecycleMessage {
             | Body::Kept(clock)
             | Body::Escalated { clock, .. } => clock.mode,
             Body::Nudged(nudge) => nudge.mode,
+            Body::WithoutEffect(objection) => match objection.why {
+                Why::Shadow { .. } => Mode::Shadow,
+                _ => Mode::Live,
+            },
             _ => Mode::Live,
         };
         Self {
@@ -85,6 +92,9 @@ impl Teller<'_> {
                 clock: view(clock),
                 reported_late: clock.breached.is_some(),
             },
+            Body::WithoutEffect(objection) => {
+                Lifecycle::WithoutEffect(self.without_effect(objection))
+            }
             Body::Escalated { clock, to } => Lifecycle::Escalation {
                 clock: view(clock),
                 to: *to,
@@ -184,6 +194,51 @@ impl Teller<'_> {
         }))
     }
 
+    fn without_effect(&self, objection: &Objection) -> wire::WithoutEffect {
+        let told = |why| wire::WithoutEffect {
+            why,
+            from: None,
+            to: None,
+            system: None,
+            reason: None,
+            until: None,
+            trigger: self.trigger(&objection.trigger),
+        };
+        match objection.why {
+            Why::IllegalMove { from, to } => wire::WithoutEffect {
+                from: Some(from),
+                to: Some(to),
+                ..told(wire::WhyNot::IllegalMove)
+            },
+            Why::UnknownStage(to) => wire::WithoutEffect {
+                to: Some(to),
+                ..told(wire::WhyNot::UnknownStage)
+            },
+            Why::NotTheirs { system, stage } => wire::WithoutEffect {
+                to: Some(stage),
+                system: Some(system),
+                ..told(wire::WhyNot::NotTheirs)
+            },
+            Why::NotInReview { stage } => wire::WithoutEffect {
+                from: Some(stage),
+                ..told(wire::WhyNot::NotInReview)
+            },
+            Why::NotWorked { stage } => wire::WithoutEffect {
+                from: Some(stage),
+                ..told(wire::WhyNot::NotWorked)
+            },
+            Why::Protected { until } => wire::WithoutEffect {
+                until: Some(until),
+                ..told(wire::WhyNot::Protected)
+            },
+            Why::Shadow { from, reason } => wire::WithoutEffect {
+                from: Some(from),
+                reason: Some(reason),
+                ..told(wire::WhyNot::Shadow)
+            },
+        }
+    }
+
     fn trigger(&self, trigger: &Trigger) -> wire::Trigger {
         match trigger {
             Trigger::Fact(event) => {
@@ -224,6 +279,7 @@ fn undoing(what: &Thing) -> wire::Undoing {
         },
         Thing::Breach { clock } => of_clock("breach", *clock),
         Thing::Kept { clock } => of_clock("kept", *clock),
+        Thing::WithoutEffect { .. } => wire::Undoing::of("without_effect"),
         Thing::Reminder { clock, .. } => of_clock("reminder", *clock),
         Thing::Escalation { clock, .. } => of_clock("escalation", *clock),
         Thing::Nudge { stage, .. } => wire::Undoing {

@@ -128,6 +128,8 @@ pub enum Lifecycle {
         campaign: Option<CompactString>,
         attribution: Attribution,
     },
+    /// What a system said, or what time did, moved nobody.
+    WithoutEffect(WithoutEffect),
     /// Something that had been done was taken back.
     Undone {
         what: Undoing,
@@ -154,6 +156,7 @@ impl Lifecycle {
             Self::Reminder { .. } => "reminder",
             Self::Breach { .. } => "breach",
             Self::Kept { .. } => "kept",
+            Self::WithoutEffect(_) => "without_effect",
             Self::Escalation { .. } => "escalation",
             Self::Reengage { .. } => "reengage",
             Self::Outcome { .. } => "outcome",
@@ -172,6 +175,47 @@ impl Lifecycle {
             _ => None,
         }
     }
+}
+
+/// What moved nobody, and why.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct WithoutEffect {
+    pub why: WhyNot,
+    /// Where the person stood.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Name>,
+    /// Where it should have gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Name>,
+    /// The system that said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<Name>,
+    /// Of the return that would have been made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Name>,
+    /// Until when an open deal protects the person.
+    #[serde(default, with = "some_text", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub until: Option<Millis>,
+    pub trigger: Trigger,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WhyNot {
+    /// Neither forward nor along a declared way back.
+    IllegalMove,
+    UnknownStage,
+    /// That system has no say in that stage.
+    NotTheirs,
+    /// What sales finds out is recorded of people in review only.
+    NotInReview,
+    /// Only people whom sales works on can be given back.
+    NotWorked,
+    /// An open deal is about to close.
+    Protected,
+    /// The rule only watches: this would have been done.
+    Shadow,
 }
 
 /// A committed return to nurture.

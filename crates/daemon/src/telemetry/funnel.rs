@@ -110,7 +110,8 @@ impl FunnelMetrics {
             Lifecycle::Reminder { .. }
             | Lifecycle::Escalation { .. }
             | Lifecycle::Reengage { .. } => true,
-            Lifecycle::Outcome { .. } => false,
+            // Time brings it about as well, and nobody waits for it.
+            Lifecycle::Outcome { .. } | Lifecycle::WithoutEffect(_) => false,
         };
         if by_time {
             #[expect(clippy::cast_precision_loss, reason = "a histogram's sample")]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use baton_core::{
     id::Digest,
     lifecycle::{
-        course::{Closed, Seat},
+        course::{Closed, Seat, Why},
         fact::{Actor, Fact, What},
         funnel::{Because, Body, Deed, Done, Funnel, Taken, Thing},
         rules::Editions,
@@ -17,7 +17,7 @@ use proptest::prelude::*;
 
 use crate::{
     model::{editions, facts},
-    world::{House, Story, act, fact, hours, n, person, suppressed},
+    world::{House, Story, act, fact, hours, n, open, person, suppressed},
 };
 
 /// What the log has: a fact with its verdict, or a timer.
@@ -365,6 +365,53 @@ fn a_promise_that_was_kept_is_told_once_and_taken_back_if_it_was_never_made() {
         undone.contains(&(&Thing::Kept { clock }, Because::Withdrawn)),
         "{undone:?}"
     );
+}
+
+/// What a system said for nothing is told, since somebody must look into it; and what a rule in shadow would have done is
+/// recorded, since that is what it is tried for.
+#[test]
+fn what_moved_nobody_is_told_once_and_taken_back_if_it_was_nothing() {
+    let house = House {
+        shadow: true,
+        ..House::default()
+    };
+    let editions = house.editions();
+    let mut funnel = Funnel::new(person(), &editions);
+    let mut story = Story::default();
+    story.score(0, 10);
+    story.deal(1, 1, open("sql", None));
+    story.claim(2, "nurture");
+    for fact in &story.facts {
+        funnel.take(person(), fact.clone(), &editions);
+    }
+    let without_effect = |deeds: &[Deed]| -> Vec<Why> {
+        let objections = deeds.iter().filter_map(|deed| match &deed.body {
+            Body::WithoutEffect(objection) => Some(objection.why.clone()),
+            _ => None,
+        });
+        objections.collect()
+    };
+    let illegal = Why::IllegalMove {
+        from: n("sql"),
+        to: n("nurture"),
+    };
+    let would_recycle = Why::Shadow {
+        from: n("sql"),
+        reason: n("no_response"),
+    };
+    let told = without_effect(&funnel.settle(&editions, hours(5 * 24)));
+    assert_eq!(told, [illegal, would_recycle]);
+    assert!(without_effect(&funnel.settle(&editions, hours(5 * 24 + 1))).is_empty());
+    // Somebody had talked to them in time.
+    funnel.take(
+        person(),
+        fact(99, hours(3 * 24), act(Actor::Sales, "call")),
+        &editions,
+    );
+    let deeds = funnel.settle(&editions, hours(5 * 24 + 2));
+    let taken_back = undone(&deeds);
+    assert_eq!(taken_back.len(), 1, "{taken_back:?}");
+    assert!(matches!(taken_back[0].0, Thing::WithoutEffect { .. }));
 }
 
 fn undone(deeds: &[Deed]) -> Vec<(&Thing, Because)> {
