@@ -8,6 +8,7 @@ use crate::keys::{
 };
 use crate::nameless::{creator_by_key, is_made_by, take_in};
 use crate::sharing::{share_consent, touches_consent};
+use crate::stranger::{introduce, owner, stranger};
 use crate::{
     absorb::part_of,
     apply::apply,
@@ -16,14 +17,15 @@ use crate::{
     consent::own_turns,
     effects::Effects,
     holdings,
-    id::{Digest, EntityId, RecordKey},
-    input::{Input, StewardAct},
+    id::{Digest, EntityId, Kind, RecordKey},
+    input::{Answer, Input, StewardAct},
     lifecycle::{accounts, deals, standing, walk},
     observe::take_verdicts,
     reread::{lost_changes, next_records},
     rules::Rules,
     state::{CommandKind, State},
     time::Millis,
+    wire::ResultOutcome,
 };
 
 /// Settles one item.
@@ -34,56 +36,14 @@ pub fn settle(book: &mut Book, item: Item, rules: &Rules, at: Millis) -> Settled
             entity,
             answer,
             read,
-        } => {
-            let entity = survivor(book, entity);
-            if !book.entities.contains_key(&entity) {
-                // The store was put back, or made anew beside an old log: nobody is there whom it could concern, and
-                // nobody must come to be by it.
-                return Settled {
-                    outcome: Outcome::Duplicate,
-                    entity: None,
-                };
-            }
-            if let Some(read) = read
-                && is_of_read(book, entity, &answer)
-            {
-                settle_change(book, *read, None, rules, at);
-            }
-            if let Some(id) = &answer.id {
-                let record = RecordKey {
-                    system: answer.system,
-                    object: answer.object,
-                    id: id.clone(),
-                };
-                let elsewhere = book
-                    .links
-                    .get(&record)
-                    .map(|e| survivor(book, *e))
-                    .filter(|e| *e != entity);
-                if let Some(other) = elsewhere
-                    && is_made_by(book, &answer, &record, (entity, other), rules)
-                {
-                    take_in(book, entity, other, &record, rules, at);
-                } else if let Some(other) = elsewhere {
-                    // A create that the target answered with somebody else's record.
-                    park_shared(
-                        book,
-                        digest_of_record(&record),
-                        &[entity, other],
-                        Some(record),
-                        at,
-                    );
-                    let stopped = crate::input::Answer {
-                        outcome: crate::wire::ResultOutcome::Refused,
-                        id: None,
-                        error: Some("the record belongs to somebody else already".into()),
-                        ..answer
-                    };
-                    return take(book, entity, Input::Answer(stopped), rules, at);
-                }
-            }
-            take(book, entity, Input::Answer(answer), rules, at)
-        }
+        } => settle_answer(
+            book,
+            survivor(book, entity),
+            answer,
+            read.map(|r| *r),
+            rules,
+            at,
+        ),
         Item::Heard { entity, fact, by } => {
             let entity = survivor(book, entity);
             take(book, entity, Input::Heard { fact, by }, rules, at)
@@ -123,8 +83,66 @@ pub fn settle(book: &mut Book, item: Item, rules: &Rules, at: Millis) -> Settled
     }
 }
 
+fn settle_answer(
+    book: &mut Book,
+    entity: EntityId,
+    answer: Answer,
+    read: Option<Change>,
+    rules: &Rules,
+    at: Millis,
+) -> Settled {
+    if !book.entities.contains_key(&entity) {
+        // The store was put back, or made anew beside an old log: nobody is there whom it could concern, and nobody must
+        // come to be by it.
+        return Settled {
+            outcome: Outcome::Duplicate,
+            entity: None,
+        };
+    }
+    if let Some(read) = read
+        && is_of_read(book, entity, &answer)
+    {
+        settle_change(book, read, None, rules, at);
+    }
+    let Some(record) = record_of(&answer) else {
+        return take(book, entity, Input::Answer(answer), rules, at);
+    };
+    let elsewhere = book.links.get(&record).map(|e| survivor(book, *e));
+    let Some(other) = elsewhere.filter(|other| *other != entity) else {
+        return take(book, entity, Input::Answer(answer), rules, at);
+    };
+    if stranger(book, &record).is_some() {
+        let settled = take(book, entity, Input::Answer(answer), rules, at);
+        if entry(book, entity).state.links.contains_key(&record) {
+            introduce(book, other, &record, entity, rules, at);
+        }
+        return settled;
+    }
+    if is_made_by(book, &answer, &record, (entity, other), rules) {
+        take_in(book, entity, other, &record, rules, at);
+        return take(book, entity, Input::Answer(answer), rules, at);
+    }
+    // A create that the target answered with somebody else's record.
+    let key = digest_of_record(&record);
+    park_shared(book, key, &[entity, other], Some(record), at);
+    let stopped = Answer {
+        outcome: ResultOutcome::Refused,
+        id: None,
+        error: Some("the record belongs to somebody else already".into()),
+        ..answer
+    };
+    take(book, entity, Input::Answer(stopped), rules, at)
+}
+
+/// The record that an answer names.
+pub(crate) fn record_of(answer: &Answer) -> Option<RecordKey> {
+    let id = answer.id.clone()?;
+    let (system, object) = (answer.system, answer.object);
+    Some(RecordKey { system, object, id })
+}
+
 /// Whether an answer is that of a read that is under way: the answer itself does not say what was asked.
-pub(crate) fn is_of_read(book: &Book, entity: EntityId, answer: &crate::input::Answer) -> bool {
+pub(crate) fn is_of_read(book: &Book, entity: EntityId, answer: &Answer) -> bool {
     let deliveries = book.entities.get(&entity).map(|e| &e.state.deliveries);
     let mut outstanding = deliveries
         .into_iter()
@@ -170,7 +188,8 @@ fn settle_change(
         _ => {}
     }
     let linked = book.links.get(&change.record).map(|e| survivor(book, *e));
-    let known = forced.or(linked);
+    let stranger = stranger(book, &change.record);
+    let known = forced.or(linked.filter(|_| stranger.is_none()));
     let entity = match known {
         Some(entity) => match creator_by_key(book, &change, entity, rules) {
             Some(creator) if forced.is_none() => {
@@ -179,7 +198,15 @@ fn settle_change(
             }
             _ => entity,
         },
-        // Nothing is known of this record, so there is nothing to delete and nobody who did anything.
+        // Whoever does something before anything is said of them is a stranger until then.
+        None if matches!(change.class, Class::Act(_))
+            && change.record.object.kind() == Kind::Person =>
+        {
+            let somebody = stranger.unwrap_or_else(|| derived(&change));
+            set_link(book, change.record.clone(), somebody);
+            return take(book, somebody, Input::Change(change), rules, at);
+        }
+        // Nothing is known of this record, so there is nothing to delete.
         None if matches!(
             change.class,
             Class::Delete | Class::Activity { .. } | Class::Act(_)
@@ -194,7 +221,7 @@ fn settle_change(
                     let why = "records of this system may not create people, and nobody with its key is known";
                     return park(book, change, ParkedCode::NotAdmitted, Vec::new(), why, at);
                 }
-                _ => derived(&change),
+                _ => stranger.unwrap_or_else(|| derived(&change)),
             },
             Match::Many(candidates) => {
                 let why = "more than one entity has this record's key; say which it belongs to";
@@ -210,6 +237,9 @@ fn settle_change(
         },
     };
     let entity = gather(book, &change, entity, rules, at);
+    if let Some(stranger) = stranger.filter(|stranger| *stranger != entity) {
+        introduce(book, stranger, &change.record, entity, rules, at);
+    }
     let state = &entry(book, entity).state;
     if change.verdicts.entity.is_none() {
         take_verdicts(state, &mut change, rules);
@@ -225,7 +255,7 @@ fn settle_change(
     take(book, entity, Input::Change(change), rules, at)
 }
 
-fn set_link(book: &mut Book, record: RecordKey, entity: EntityId) {
+pub(crate) fn set_link(book: &mut Book, record: RecordKey, entity: EntityId) {
     if book.links.get(&record) != Some(&entity) {
         book.links.insert(record.clone(), entity);
         book.out.links.push((record, entity));
@@ -240,8 +270,8 @@ enum Match {
 
 fn match_change(book: &Book, change: &Change, rules: &Rules) -> Match {
     for (_, record) in named_records(change) {
-        if let Some(entity) = book.links.get(&record) {
-            return Match::One(survivor(book, *entity));
+        if let Some(entity) = owner(book, &record) {
+            return Match::One(entity);
         }
     }
     for level in change_keys(change, rules) {
@@ -300,6 +330,10 @@ fn gather(
             continue;
         };
         if other == entity {
+            continue;
+        }
+        if stranger(book, &record).is_some() {
+            introduce(book, other, &record, entity, rules, at);
             continue;
         }
         let (winner, loser) = if target_wins {

@@ -43,6 +43,7 @@ pub mod rules;
 pub mod seal;
 pub mod sharing;
 pub mod state;
+mod stranger;
 pub mod strategy;
 pub mod survey;
 mod tasks;

@@ -1,7 +1,7 @@
 //! What must be loaded before a batch can be settled.
 
 use crate::guard::guard_windows;
-use crate::identify::{is_of_read, survivor};
+use crate::identify::{is_of_read, record_of, survivor};
 use crate::keys::{addresses_in, change_keys, deals_key, named_records, renames};
 use crate::nameless::creator_by_key;
 use crate::{
@@ -10,11 +10,11 @@ use crate::{
     consent::address_digest,
     holdings::Holding,
     id::{Digest, EntityId, Kind, Object, RecordKey},
-    input::Answer,
     lifecycle::{accounts, deals},
     name::Name,
     rules::Rules,
     state::State,
+    stranger::{owner, stranger},
 };
 use std::collections::BTreeSet;
 
@@ -145,7 +145,7 @@ fn spoken_for(book: &Book, items: &[Item], rules: &Rules) -> BTreeSet<EntityId> 
         );
         let linked = book.links.get(&change.record).map(|e| survivor(book, *e));
         found.extend(linked.and_then(|entity| creator_by_key(book, change, entity, rules)));
-        if !book.links.contains_key(&change.record) {
+        if owner(book, &change.record).is_none() {
             let keys = change_keys(change, rules).into_iter().flatten();
             found.extend(keys.filter_map(|key| book.keys.get(&key)).flatten());
         }
@@ -185,13 +185,6 @@ fn spoken_for(book: &Book, items: &[Item], rules: &Rules) -> BTreeSet<EntityId> 
     found
 }
 
-/// The record that an answer names.
-fn record_of(answer: &Answer) -> Option<RecordKey> {
-    let id = answer.id.clone()?;
-    let (system, object) = (answer.system, answer.object);
-    Some(RecordKey { system, object, id })
-}
-
 fn needs_of_change(
     book: &Book,
     change: &Change,
@@ -216,9 +209,9 @@ fn needs_of_change(
     }
     need_deals(book, change, rules, needs);
     // Most changes come from a record that is known and tell again by which keys: nobody has to be looked up for them.
-    let by_keys = match book.links.get(&change.record) {
-        Some(entity) => renamed.contains(&survivor(book, *entity)),
-        None => book.stored.links.contains_key(&change.record),
+    let by_keys = match owner(book, &change.record) {
+        Some(entity) => renamed.contains(&entity),
+        None => was_looked_up(book, &change.record),
     };
     if by_keys {
         for key in change_keys(change, rules).into_iter().flatten() {
@@ -285,15 +278,26 @@ fn need_people(book: &Book, change: &Change, rules: &Rules, needs: &mut Needs) {
 
 /// Whoever did something, and others in a deal for whom it counts as well: they come with the deals.
 fn need_people_of_act(book: &Book, change: &Change, rules: &Rules, needs: &mut Needs) {
-    if !deals::is_shared_act(change, rules) {
-        return;
+    let mut people: Vec<EntityId> = Vec::new();
+    if deals::is_shared_act(change, rules) {
+        people.extend(owner(book, &change.record));
     }
-    let person = book.links.get(&change.record).map(|e| survivor(book, *e));
-    let person = person.and_then(|entity| book.entities.get(&entity));
-    let person = person
-        .map(|entry| &entry.state)
-        .filter(|state| deals::has_any(state));
-    for record in person.into_iter().flat_map(|state| state.links.keys()) {
+    let named = named_records(change);
+    let records = named.iter().map(|(_, record)| record);
+    if records
+        .chain([&change.record])
+        .any(|record| stranger(book, record).is_some())
+    {
+        // Whoever it turns out to be hears of what it did.
+        let keys = change_keys(change, rules).into_iter().flatten();
+        people.extend(keys.filter_map(|key| book.keys.get(&key)).flatten());
+        people.extend(named.iter().filter_map(|(_, record)| owner(book, record)));
+        people.extend(owner(book, &change.record));
+    }
+    let people = people.into_iter().map(|person| survivor(book, person));
+    let states = people.filter_map(|person| Some(&book.entities.get(&person)?.state));
+    let states = states.filter(|state| deals::has_any(state));
+    for record in states.flat_map(|state| state.links.keys()) {
         if let Some(key) = deals_key(record, rules) {
             need_key(book, key, needs);
         }
@@ -302,7 +306,7 @@ fn need_people_of_act(book: &Book, change: &Change, rules: &Rules, needs: &mut N
 
 /// Deals that named a record before anybody knew it.
 fn need_deals_of_new(book: &Book, record: &RecordKey, rules: &Rules, needs: &mut Needs) {
-    let is_new = !book.links.contains_key(record) && book.stored.links.contains_key(record);
+    let is_new = owner(book, record).is_none() && was_looked_up(book, record);
     if let Some(key) = deals_key(record, rules).filter(|_| is_new) {
         need_key(book, key, needs);
     }
@@ -369,6 +373,11 @@ fn needs_of_state(book: &Book, state: &State, rules: &Rules, needs: &mut Needs) 
     }
 }
 
+/// A record that was looked up has a link, or is known to have none.
+fn was_looked_up(book: &Book, record: &RecordKey) -> bool {
+    book.links.contains_key(record) || book.stored.links.contains_key(record)
+}
+
 fn need_link(book: &Book, record: RecordKey, needs: &mut Needs) {
     match book.links.get(&record) {
         Some(entity) => need_entity(book, *entity, needs),
@@ -406,7 +415,7 @@ fn need_links_that_move(book: &Book, change: &Change, rules: &Rules, needs: &mut
         .filter_map(|record| book.links.get(record).copied())
         .collect();
     // A record without a link goes to whoever has its keys.
-    if !book.links.contains_key(&change.record) {
+    if owner(book, &change.record).is_none() {
         let keys = change_keys(change, rules).into_iter().flatten();
         entities.extend(keys.filter_map(|key| book.keys.get(&key)).flatten());
     }

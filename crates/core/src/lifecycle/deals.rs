@@ -109,15 +109,24 @@ pub(crate) fn says_how_it_stands(deal: EntityId, input: &Input, rules: &Rules) -
 
 /// Whether an input is an act that counts for others on a deal as well.
 pub(crate) fn is_shared(input: &Input, rules: &Rules) -> bool {
-    matches!(input, Input::Change(change) if is_shared_act(change, rules))
+    match input {
+        Input::Change(change) => is_shared_act(change, rules),
+        // Of somebody who was a stranger when it happened.
+        Input::Heard { fact, .. } => match &fact.what {
+            What::Act(act) => is_shared_kind(act, rules),
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 pub(crate) fn is_shared_act(change: &Change, rules: &Rules) -> bool {
+    matches!(&change.class, Class::Act(act) if is_shared_kind(act, rules))
+}
+
+fn is_shared_kind(act: &Act, rules: &Rules) -> bool {
     let funnel = rules.funnel.as_deref().filter(|_| people(rules).is_some());
-    match (&change.class, funnel) {
-        (Class::Act(act), Some(setup)) => counts(act, setup),
-        _ => false,
-    }
+    funnel.is_some_and(|setup| counts(act, setup))
 }
 
 /// Whether some stage's stall time begins anew with such an act.

@@ -64,7 +64,7 @@ impl Hearing<'_> {
     /// Hears an input that touched these fields.
     pub fn hear(&mut self, input: &Input, touched: &BTreeSet<Name>) {
         let everything: BTreeSet<Name>;
-        let touched = if self.funnel.is_silent() {
+        let touched = if self.is_new() {
             // Nobody listened so far: all that was said until now is heard now.
             everything = self.setup.heard().collect();
             &everything
@@ -99,6 +99,11 @@ impl Hearing<'_> {
                 self.again(touched, Some(now));
             }
         }
+    }
+
+    /// Whether nothing that was said was heard so far.
+    fn is_new(&self) -> bool {
+        self.funnel.is_silent() || self.funnel.is_of_stranger()
     }
 
     /// Whether the facts of a field are those that its turns would give. An answer seldom makes an own write of what
@@ -151,7 +156,7 @@ impl Hearing<'_> {
             position.arrival
         };
         let instant = happened.floor(self.rules.timing.quantum);
-        if instant < self.funnel.heard || self.funnel.is_silent() {
+        if instant < self.funnel.heard || self.is_new() {
             return self.again(touched, None);
         }
         self.funnel.heard = instant;

@@ -50,6 +50,18 @@ impl Funnel {
         !self.sealed.known && self.facts.is_empty()
     }
 
+    /// Whether something was heard, and nothing was made of it so far: nothing was known of the person but what it did.
+    pub(super) fn is_of_stranger(&self) -> bool {
+        !self.is_silent() && !self.present.since.is_timed()
+    }
+
+    /// Forgets what happened before an instant, if it is more than so many facts.
+    pub(super) fn forget_facts_before(&mut self, instant: Millis, many: usize) {
+        if self.facts.len() > many {
+            self.facts.retain(|_, fact| fact.time >= instant);
+        }
+    }
+
     /// Whether enough lies up to an instant to be worth folding into the summary.
     pub(super) fn is_long(&self, until: Millis, many: usize) -> bool {
         let all = self.facts.len() + self.done.len();
@@ -144,7 +156,7 @@ impl Funnel {
     }
 
     /// All that is not summed up.
-    pub(super) fn facts(&self) -> impl Iterator<Item = &Fact> {
+    pub(crate) fn facts(&self) -> impl Iterator<Item = &Fact> {
         self.facts.values()
     }
 

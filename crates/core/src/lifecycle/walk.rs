@@ -54,7 +54,12 @@ pub(crate) fn walk(
     let Some(setup) = rules.funnel.as_deref() else {
         return walked;
     };
-    if state.id.kind != Kind::Person || state.merged_into.is_some() || state.links.is_empty() {
+    if state.id.kind != Kind::Person || state.merged_into.is_some() {
+        return walked;
+    }
+    let is_stranger = state.links.is_empty();
+    let is_told = matches!(input, Input::Change(_) | Input::Heard { .. });
+    if is_stranger && (state.erased.is_some() || !is_told) {
         return walked;
     }
     let mut funnel = match state.funnel.take() {
@@ -68,6 +73,13 @@ pub(crate) fn walk(
         hearing.hear(input, touched);
     });
     walked.outcome = heard.outcome;
+    if is_stranger {
+        // It is remembered, for when it is known who that is.
+        funnel.forget_facts_before(at.minus(rules.timing.horizon), MANY);
+        state.funnel = (!funnel.is_silent()).then_some(funnel);
+        walked.is_repeat = heard.outcome == Some(Outcome::Duplicate);
+        return walked;
+    }
     let is_due = next.is_some_and(|next| next <= at);
     if let Input::Answer(answer) = input {
         effects.refuses_handoff = refused::refuses(state, &funnel, setup, answer);
@@ -76,7 +88,8 @@ pub(crate) fn walk(
         input,
         Input::Absorb(_) | Input::Steward(StewardAct::Unmerge { .. } | StewardAct::Rejudge)
     );
-    if !(heard.news || is_due || is_moved) || funnel.is_silent() {
+    let is_met = funnel.is_of_stranger();
+    if !(heard.news || is_due || is_moved || is_met) || funnel.is_silent() {
         // Whoever nothing was ever heard of has no funnel.
         state.funnel = (!funnel.is_silent()).then_some(funnel);
         walked.is_repeat = heard.outcome == Some(Outcome::Duplicate);

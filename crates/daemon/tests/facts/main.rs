@@ -16,6 +16,7 @@ mod relaying;
 mod rereading;
 mod stewards;
 mod story;
+mod strangers;
 mod supposed;
 mod upgrade;
 mod versions;

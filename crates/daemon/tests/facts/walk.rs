@@ -208,6 +208,14 @@ impl Walk {
         page.await.unwrap()
     }
 
+    /// Where everybody stands who stands anywhere.
+    pub async fn stages(&self) -> Vec<&'static str> {
+        let funnels = self.people().await.into_iter().filter_map(|p| p.funnel);
+        let present = funnels.map(|funnel| funnel.present().clone());
+        let stand = present.filter(|present| present.since.is_timed());
+        stand.map(|present| present.stage.as_str()).collect()
+    }
+
     /// Everything that was done, in the order in which it fell due.
     async fn deeds(&self) -> Vec<Deed> {
         let mut all = Vec::new();
@@ -327,20 +335,14 @@ async fn a_deal_and_its_people_find_each_other_in_the_store_whichever_comes_firs
     let opens = r#""fields":{"contact":["c-early","c-late"],"stage":"Proposal","closed":false}"#;
     walk.says(1, "crm", "deal:d", opens).await;
     walk.says(2, "crm", "contact:c-late", &email("late")).await;
-    let stages = |people: Vec<baton_core::state::State>| -> Vec<&'static str> {
-        let funnels = people.into_iter().filter_map(|person| person.funnel);
-        funnels
-            .map(|funnel| funnel.present().stage.as_str())
-            .collect()
-    };
-    assert_eq!(stages(walk.people().await), ["opportunity", "opportunity"]);
+    assert_eq!(walk.stages().await, ["opportunity", "opportunity"]);
     // Forty-five days without a word are too many, but somebody talks to one of them.
     let met = r#""class":"activity","kind":"meeting","fields":{"by":"sales"}"#;
     walk.says(40 * 24, "crm", "contact:c-late", met).await;
     walk.passes(84 * 24).await;
-    assert_eq!(stages(walk.people().await), ["opportunity", "opportunity"]);
+    assert_eq!(walk.stages().await, ["opportunity", "opportunity"]);
     walk.passes(86 * 24).await;
-    assert_eq!(stages(walk.people().await), ["recycled", "recycled"]);
+    assert_eq!(walk.stages().await, ["recycled", "recycled"]);
 }
 
 #[tokio::test]

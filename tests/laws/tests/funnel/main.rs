@@ -5,6 +5,7 @@ mod accounts;
 mod convergence;
 mod deals;
 mod scenarios;
+mod strangers;
 mod supposed;
 mod variant;
 mod way;

@@ -106,15 +106,18 @@ impl World {
 
     /// Somebody does something.
     pub fn does(&mut self, record: &RecordKey, kind: &str, actor: Actor, time: Millis) -> Outcome {
-        let act = Act {
+        let change = self.change(record, Self::act(kind, actor), time, &[]);
+        self.take(Item::Change(change))
+    }
+
+    pub fn act(kind: &str, actor: Actor) -> Class {
+        Class::Act(Box::new(Act {
             kind: kind.into(),
             actor,
             category: "conversations".into(),
             content: None,
             campaign: None,
-        };
-        let change = self.change(record, Class::Act(Box::new(act)), time, &[]);
-        self.take(Item::Change(change))
+        }))
     }
 
     /// The CRM makes a contact of a lead.
