@@ -22,7 +22,6 @@ pub(crate) fn is_stranger(state: &State) -> bool {
         && state.links.is_empty()
         && state.merged_into.is_none()
         && state.erased.is_none()
-        && state.funnel.is_some()
 }
 
 /// The stranger whose record this is, if it is one's.

@@ -89,6 +89,28 @@ fn a_stranger_turns_out_to_be_somebody_whom_another_system_knows() {
 }
 
 #[test]
+fn whoever_did_much_long_ago_is_a_stranger_still() {
+    let mut world = World::new();
+    world.says(&in_crm(), &ada());
+    for hour in 0..80 {
+        world.does(
+            &lead(),
+            "page_view",
+            Actor::Buyer,
+            start().plus(hour * HOUR),
+        );
+    }
+    // Another one, so late that all of these are older than the horizon.
+    world.pass(200 * DAY);
+    world.does(&lead(), "page_view", Actor::Buyer, start());
+    let (somebody, stranger) = (world.who(&in_crm()), world.who(&lead()));
+    let funnel = &world.book.entities[&stranger].state.funnel;
+    assert!(funnel.is_none(), "nothing is kept for ever");
+    world.says(&lead(), &ada());
+    assert_eq!(world.who(&lead()), somebody);
+}
+
+#[test]
 fn a_record_that_baton_makes_is_a_strangers_until_the_answer_names_it() {
     let mut world = World::new();
     let settle = |world: &mut World, item: Item| world.book.settle(item, &SHIPPED, world.now);
