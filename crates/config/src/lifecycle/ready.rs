@@ -33,7 +33,9 @@ impl Reader<'_> {
             in_cool_down: in_cool_down.into_iter().collect(),
             engagement: engagement?,
             told: table.int("told")?,
+            definition: table.text("definition")?.0.into(),
         };
-        Some((ready, table.text("definition")?.0.into()))
+        let definition = ready.definition.clone();
+        Some((ready, definition))
     }
 }

@@ -167,10 +167,14 @@ pub enum Purpose {
 pub struct Handoff {
     pub episode: u32,
     pub at: Millis,
-    /// The definition's version.
+    /// The rules' version.
     pub version: CompactString,
+    /// The two teams' name of the sales-ready definition.
+    pub definition: CompactString,
     pub trigger: Trigger,
     pub score: Decimal,
+    /// What of it counts: points of before the last closing may not.
+    pub earned: Decimal,
     /// When the last episode ended: whoever had the person then gets it back, if that is not long ago.
     pub last_closed: Option<Millis>,
     pub attribution: Attribution,

@@ -164,6 +164,7 @@ impl Fold<'_> {
         let from = self.w.stage;
         let now = self.w.now;
         let guards = self.guards();
+        let earned = guards.earned;
         let works = rules.phase(to) == Some(Phase::Worked);
         let ends = self.w.episode.filter(|_| !works);
         self.w.stage = to;
@@ -201,8 +202,10 @@ impl Fold<'_> {
                 episode: episode.number,
                 at: now,
                 version: rules.version.clone(),
+                definition: rules.ready.definition.clone(),
                 trigger: self.trigger.clone(),
                 score: self.w.score,
+                earned,
                 last_closed,
                 attribution: self.w.attribution.clone(),
                 engagements: self.w.recent.clone(),

@@ -144,6 +144,8 @@ pub struct Landmarks {
 /// The sales-ready line.
 #[derive(Clone, Debug)]
 pub struct Ready {
+    /// The two teams' name of this definition.
+    pub definition: CompactString,
     pub threshold: Decimal,
     pub fit: Predicate,
     pub consent: Predicate,

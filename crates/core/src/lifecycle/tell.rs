@@ -183,9 +183,10 @@ impl Teller<'_> {
         let engagements = handoff.engagements.iter();
         Lifecycle::Handoff(Box::new(wire::Handoff {
             episode: handoff.episode,
-            definition: self.setup.definition.clone(),
+            definition: handoff.definition.clone(),
             trigger: self.trigger(&handoff.trigger),
             score: handoff.score,
+            earned: Some(handoff.earned),
             last_closed: handoff.last_closed,
             attribution: campaigns(&handoff.attribution),
             engagements: engagements

@@ -127,9 +127,13 @@ pub fn package(handoff: &Handoff, threshold: rust_decimal::Decimal) -> String {
     };
     let _ = write!(
         text,
-        "Ready for sales since {} (definition {}, episode {}): {} points of {threshold}",
-        handoff.at, handoff.version, handoff.episode, handoff.score
+        "Ready for sales since {} (definition {}, episode {}): {} points",
+        handoff.at, handoff.definition, handoff.episode, handoff.score
     );
+    if handoff.earned != handoff.score {
+        let _ = write!(text, ", of which {} count,", handoff.earned);
+    }
+    let _ = write!(text, " of {threshold}");
     if let Some(by) = line_crossed {
         let _ = write!(text, ", by {by}");
     }

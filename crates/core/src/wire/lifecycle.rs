@@ -279,6 +279,10 @@ pub struct Handoff {
     pub trigger: Trigger,
     #[schemars(with = "String")]
     pub score: Decimal,
+    /// What of it counts: points of before the last return may not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub earned: Option<Decimal>,
     /// When the last episode ended.
     #[serde(default, with = "some_text", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]

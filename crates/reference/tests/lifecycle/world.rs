@@ -235,6 +235,7 @@ impl House {
 
     fn ready(&self) -> Ready {
         Ready {
+            definition: "1".into(),
             threshold: self.threshold.into(),
             fit: Predicate::All(vec![
                 Predicate::Not(Box::new(Predicate::OneOf(

@@ -122,6 +122,28 @@ fn a_stage_that_a_system_tells_in_a_message_of_its_own_is_its_claim() {
     );
 }
 
+#[test]
+fn sales_reads_which_definition_made_somebody_ready_and_how_many_of_the_points_count() {
+    let mut world = known(120);
+    let told = |world: &World| world.golden(&lead(), "sales_handoff").to_string();
+    let first = told(&world);
+    assert!(
+        first.contains("(definition 1, episode 1): 120 points of 100"),
+        "{first}"
+    );
+    let ada = world.who(&lead());
+    world.returns(ada, "no_response");
+    world.pass(31 * DAY);
+    world.does(&lead(), "webinar", Actor::Buyer, world.now);
+    world.says(&lead(), &[("lead_score", points(240))]);
+    assert_eq!(world.stage(&lead()), "mql");
+    let second = told(&world);
+    assert!(
+        second.contains("episode 2): 240 points, of which 120 count, of 100"),
+        "{second}"
+    );
+}
+
 /// `disqualified` ranks above all others, but is none that they lead to.
 #[test]
 fn whoever_leaves_the_funnel_has_passed_over_no_stage() {
