@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use baton_core::{
     book::{Book, Item, Needs, Settled},
     change::Outcome,
-    id::Digest,
+    id::{Digest, EntityId},
     time::{MINUTE, Millis},
 };
-use baton_store::{Batch, Class};
+use baton_store::{Batch, Class, Store};
 
 use super::{
     Active, Consumed, Engine, EngineError, Lane, Work,
@@ -405,24 +405,35 @@ impl Engine {
         needs: &Needs,
     ) -> Result<bool, EngineError> {
         let lent = warm.lend(book, needs);
-        if lent.is_empty() {
-            return Ok(false);
-        }
-        let versions = lent.iter().filter_map(|id| {
-            let entry = book.entities.get(id)?;
-            Some((*id, entry.version))
-        });
-        let moved = self.store.moved(&versions.collect()).await?;
-        if !moved.is_empty() {
-            book.entities.retain(|id, _| !moved.contains(id));
-            book.stored.newest.retain(|id, _| !moved.contains(id));
-            let stale = book.links.extract_if(|_, entity| moved.contains(entity));
-            for (record, _) in stale.collect::<Vec<_>>() {
-                book.stored.links.remove(&record);
-            }
-        }
-        Ok(moved.len() < lent.len())
+        let moved = leave_out_moved(&self.store, book, &lent).await?;
+        Ok(moved < lent.len())
     }
+}
+
+/// Takes out of the book whoever was at hand and does not stand in the store just so. Returns how many of `lent` that
+/// were.
+pub(super) async fn leave_out_moved(
+    store: &Store,
+    book: &mut Book,
+    lent: &[EntityId],
+) -> Result<usize, baton_store::Error> {
+    if lent.is_empty() {
+        return Ok(0);
+    }
+    let versions = lent.iter().filter_map(|id| {
+        let entry = book.entities.get(id)?;
+        Some((*id, entry.version))
+    });
+    let moved = store.moved(&versions.collect()).await?;
+    if !moved.is_empty() {
+        book.entities.retain(|id, _| !moved.contains(id));
+        book.stored.newest.retain(|id, _| !moved.contains(id));
+        let stale = book.links.extract_if(|_, entity| moved.contains(entity));
+        for (record, _) in stale.collect::<Vec<_>>() {
+            book.stored.links.remove(&record);
+        }
+    }
+    Ok(moved.len())
 }
 
 fn is_empty(needs: &Needs) -> bool {

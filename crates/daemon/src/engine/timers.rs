@@ -3,21 +3,21 @@
 use std::{collections::BTreeSet, sync::atomic::Ordering, time::Instant};
 
 use baton_core::{
-    book::{Book, Item},
+    book::{Book, Item, Needs},
     id::EntityId,
     time::{DAY, HOUR, Millis},
 };
 use baton_store::{Batch, Newest, Prepared, Store};
 use tokio::task::JoinHandle;
 
-use super::{Active, Engine, EngineError, Work, observe::Effects};
+use super::{Active, Engine, EngineError, Work, observe::Effects, pipeline::leave_out_moved};
 use crate::{
     faults::{Step, reached},
     telemetry::Stage,
 };
 
-/// Timers read at once.
-const PAGE: u32 = 4_000;
+/// Timers read at once. After each page whatever else waits to be settled has its turn.
+const PAGE: u32 = 8_000;
 
 /// Timers of one transaction.
 const TOGETHER: usize = 500;
@@ -25,6 +25,9 @@ const TOGETHER: usize = 500;
 /// How long counts are kept that only something very late could still ask for: clears of the mass-clear guard, what
 /// became of an `ingest`.
 const KEPT: i64 = 7 * DAY;
+
+/// The entities of a transaction of timers, which are being read. Dropping it stops nothing; reading harms nobody.
+type Reading = JoinHandle<Result<Book, baton_store::Error>>;
 
 /// A transaction of timers that is being written.
 struct Writing {
@@ -94,8 +97,9 @@ impl Engine {
         Ok(())
     }
 
-    /// While a transaction is written, the next one is settled: its entities are others, and what they share with those of
-    /// before, such as an address, has a version that tells. `written` is how many of all are through.
+    /// While a transaction is written, the next one is settled, and whom the one after that wakes is read: its entities
+    /// are others, and what they share with those of before, such as an address, has a version that tells. `written` is
+    /// how many of all are through.
     async fn wake_ahead(
         &self,
         work: &mut Work,
@@ -103,9 +107,18 @@ impl Engine {
         written: &mut usize,
     ) -> Result<(), EngineError> {
         let active = self.active();
+        let mut transactions = all.chunks(TOGETHER).peekable();
+        let mut ahead = transactions.peek().map(|some| self.read(work, some));
         let mut behind: Option<Writing> = None;
-        for some in all.chunks(TOGETHER) {
-            let settled = self.settle_woken(work, &active, some).await;
+        while let (Some(some), Some(reading)) = (transactions.next(), ahead.take()) {
+            let read = self.read_through(reading).await;
+            ahead = transactions.peek().map(|some| self.read(work, some));
+            // A task that was just made waits for this thread; no other one takes it.
+            tokio::task::yield_now().await;
+            let settled = match read {
+                Ok(book) => self.settle_woken(work, &active, some, book).await,
+                Err(error) => Err(error),
+            };
             if let Some(before) = behind.take() {
                 *written += self.through(work, before).await?;
             }
@@ -131,15 +144,41 @@ impl Engine {
         Ok(())
     }
 
+    /// Begins to read whom a transaction wakes, as far as they are not at hand, in a task of its own: making states of
+    /// rows is work for a processor of its own.
+    fn read(&self, work: &mut Work, some: &[EntityId]) -> Reading {
+        let needs = Needs {
+            entities: some.to_vec(),
+            ..Needs::default()
+        };
+        let mut book = Book::default();
+        let lent = work.warm.lend(&mut book, &needs);
+        let store = self.store.clone();
+        tokio::spawn(async move {
+            leave_out_moved(&store, &mut book, &lent).await?;
+            store.load(&mut book, &needs).await?;
+            Ok(book)
+        })
+    }
+
+    async fn read_through(&self, reading: Reading) -> Result<Book, EngineError> {
+        let started = Instant::now();
+        // After a panic nothing has been read: then settling reads it.
+        let book = reading.await.unwrap_or_else(|_| Ok(Book::default()))?;
+        self.metrics.stage(Stage::Identify, started.elapsed());
+        Ok(book)
+    }
+
+    /// Settles a transaction's timers on a book that holds whom they wake.
     async fn settle_woken(
         &self,
         work: &mut Work,
         active: &Active,
         some: &[EntityId],
+        mut book: Book,
     ) -> Result<(Book, Prepared, Effects), EngineError> {
         let at = self.instant(work, None);
         let items = some.iter().copied().map(Item::Wake).collect();
-        let mut book = Book::default();
         self.apply(&mut book, &mut work.warm, active, items, at, &[])
             .await?;
         let effects = Effects::of(&book);

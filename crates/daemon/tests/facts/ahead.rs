@@ -165,10 +165,10 @@ async fn ahead(engine: &Engine, batches: &[Vec<Consumed>]) -> u64 {
 }
 
 /// Whoever has no part in the trial: nothing happens to them.
-const QUIET: usize = usize::MAX / 2;
+pub const QUIET: usize = usize::MAX / 2;
 
 /// The store is away at the time of the given numbers, counted from 0 over reading, committing and having committed.
-fn away(times: Vec<usize>, seen: Arc<AtomicUsize>) -> Gate {
+pub fn away(times: Vec<usize>, seen: Arc<AtomicUsize>) -> Gate {
     Arc::new(move |boundary| {
         let now = match boundary {
             Boundary::Write => QUIET,

@@ -18,6 +18,7 @@ mod stewards;
 mod story;
 mod strangers;
 mod supposed;
+mod timers;
 mod upgrade;
 mod versions;
 mod walk;
