@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod alarm;
+mod apart;
 pub mod calendar;
 pub mod clocks;
 pub mod course;

@@ -2,7 +2,7 @@
 //! there, so a state may get new parts: an older Baton says that it does not know them. The parts of a delivery are
 //! written in the same way. What is in nearly every state is numbered (see [`super::numbered`]), the rest is postcard.
 //!
-//! An event, a golden value and an intent begin with a byte of flags. An observation is one number:
+//! An event, a golden value, an intent and an act begin with a byte of flags. An observation is one number:
 //!
 //! | bits | meaning |
 //! | --- | --- |
@@ -40,7 +40,9 @@ mod part {
     pub const ABSORBED: u64 = 18;
     pub const ERASED: u64 = 19;
     pub const ARCHIVED: u64 = 20;
+    /// But for what people did, which follows as [`ACTS`]. Stored by an older Baton it may hold that, too.
     pub const FUNNEL: u64 = 21;
+    pub const ACTS: u64 = 22;
 }
 
 /// Numbers of the parts of a delivery.
@@ -96,6 +98,15 @@ mod of_intent {
 mod of_written {
     pub const ANSWERED: u8 = 1;
     pub const REFUSED: u8 = 2;
+}
+
+/// Flags of something that somebody did; who did it stands in the bits from this one on.
+mod of_act {
+    pub const SEQ: u8 = 1;
+    pub const EFFECTIVE: u8 = 2;
+    pub const CONTENT: u8 = 4;
+    pub const CAMPAIGN: u8 = 8;
+    pub const ACTOR: u8 = 4;
 }
 
 /// How an observation tells its content, in its two lowest bits.

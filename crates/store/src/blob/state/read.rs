@@ -4,6 +4,7 @@ use baton_core::{
     change::{Cause, Origin, Seen},
     history::{Cell, Event, FieldHistory, History, Obs, SealedAs},
     id::{EntityId, Kind, RecordKey},
+    lifecycle::fact::{Act, Actor, Fact, What},
     name::Name,
     state::{
         CommandKind, Delivery, Few, Golden, Intent, IntentEnd, Outstanding, Sorted, State, Written,
@@ -14,8 +15,8 @@ use baton_core::{
 use crate::blob::numbered::unzigzag;
 
 use super::{
-    BEFORE, Malformed, Reader, of_delivery, of_event, of_golden, of_intent, of_obs, of_written,
-    part,
+    BEFORE, Malformed, Reader, of_act, of_delivery, of_event, of_golden, of_intent, of_obs,
+    of_written, part,
 };
 
 pub(super) const SEEN: [Seen; 7] = [
@@ -83,6 +84,14 @@ impl<'b> Reader<'b> {
                 part::ERASED => state.erased = self.rare()?,
                 part::ARCHIVED => state.archived = self.rare()?,
                 part::FUNNEL => state.funnel = self.rare()?,
+                part::ACTS => {
+                    let acts = self.acts()?;
+                    state
+                        .funnel
+                        .as_deref_mut()
+                        .ok_or(Malformed::Reference)?
+                        .put_back(acts);
+                }
                 unknown => return Err(Malformed::Part(unknown)),
             }
         }
@@ -324,6 +333,30 @@ impl<'b> Reader<'b> {
             value: self.value()?,
             answered: is(of_written::ANSWERED).then(|| self.value()).transpose()?,
             refused: is(of_written::REFUSED),
+        })
+    }
+
+    fn acts(&mut self) -> Result<Vec<Fact>, Malformed> {
+        let length = self.length()?;
+        (0..length).map(|_| self.act()).collect()
+    }
+
+    fn act(&mut self) -> Result<Fact, Malformed> {
+        let flags = self.byte()?;
+        let is = |flag| flags & flag != 0;
+        Ok(Fact {
+            event: self.only_digest()?,
+            time: self.instant()?,
+            position: self.position()?,
+            seq: if is(of_act::SEQ) { self.count()? } else { 0 },
+            effective: is(of_act::EFFECTIVE).then(|| self.instant()).transpose()?,
+            what: What::Act(Act {
+                actor: meaning(&Actor::ALL, flags >> of_act::ACTOR)?,
+                kind: self.name()?,
+                category: self.name()?,
+                content: is(of_act::CONTENT).then(|| self.text()).transpose()?,
+                campaign: is(of_act::CAMPAIGN).then(|| self.text()).transpose()?,
+            }),
         })
     }
 

@@ -4,6 +4,7 @@ use baton_core::{
     change::{Cause, Origin},
     history::{Cell, Event, FieldHistory, History, Obs, SealedAs},
     id::{Digest, EntityId, Kind, Object, Position, RecordKey},
+    lifecycle::fact::Actor,
     name::Name,
     state::{Delivery, Golden, Intent, Link, Outstanding, Restated, Written},
     time::Millis,
@@ -75,6 +76,7 @@ fn codes_are_the_places_in_the_types_own_order() {
     check(&Cause::ALL, |cause| cause as u8);
     check(&Object::ALL, |object| object as u8);
     check(&Kind::ALL, |kind| kind as u8);
+    check(&Actor::ALL, |actor| actor as u8);
 }
 
 /// Choices, one after the other; the first ones again when they are used up.

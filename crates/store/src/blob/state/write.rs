@@ -3,6 +3,10 @@ use std::collections::BTreeMap;
 use baton_core::{
     history::{Cell, Event, FieldHistory, History, Obs},
     id::EntityId,
+    lifecycle::{
+        fact::{Act, Fact},
+        funnel::Funnel,
+    },
     name::Name,
     state::{Delivery, Golden, Intent, Outstanding, State, Written},
     time::Millis,
@@ -12,7 +16,7 @@ use serde::Serialize;
 use crate::blob::numbered::zigzag;
 
 use super::{
-    BEFORE, Writer, of_delivery, of_event, of_golden, of_intent, of_obs, of_written, part,
+    BEFORE, Writer, of_act, of_delivery, of_event, of_golden, of_intent, of_obs, of_written, part,
 };
 
 /// Whether a part is left out, being what it is in a new state.
@@ -83,7 +87,9 @@ impl<'v> Writer<'v> {
         self.rare_part(part::ABSORBED, &state.absorbed)?;
         self.rare_part(part::ERASED, &state.erased)?;
         self.rare_part(part::ARCHIVED, &state.archived)?;
-        self.rare_part(part::FUNNEL, &state.funnel)?;
+        if let Some(funnel) = state.funnel.as_deref() {
+            self.funnel(funnel)?;
+        }
         self.count(part::END);
         Ok(())
     }
@@ -328,6 +334,47 @@ impl<'v> Writer<'v> {
             if let Some(answered) = answered {
                 self.value(answered);
             }
+        }
+    }
+
+    fn funnel(&mut self, funnel: &'v Funnel) -> postcard::Result<()> {
+        self.count(part::FUNNEL);
+        self.rare(&Some(funnel.without_acts()))?;
+        let acts = funnel.acts().count();
+        if acts > 0 {
+            self.count(part::ACTS);
+            self.length(acts);
+            for (fact, act) in funnel.acts() {
+                self.act(fact, act);
+            }
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, fact: &Fact, act: &'v Act) {
+        let mut flags = (act.actor as u8) << of_act::ACTOR;
+        for (flag, is_so) in [
+            (of_act::SEQ, fact.seq != 0),
+            (of_act::EFFECTIVE, fact.effective.is_some()),
+            (of_act::CONTENT, act.content.is_some()),
+            (of_act::CAMPAIGN, act.campaign.is_some()),
+        ] {
+            flags |= if is_so { flag } else { 0 };
+        }
+        self.byte(flags);
+        self.only_digest(fact.event);
+        self.instant(fact.time);
+        self.position(fact.position);
+        if fact.seq != 0 {
+            self.count(fact.seq);
+        }
+        if let Some(effective) = fact.effective {
+            self.instant(effective);
+        }
+        self.name(act.kind);
+        self.name(act.category);
+        for text in [&act.content, &act.campaign].into_iter().flatten() {
+            self.text(text);
         }
     }
 
