@@ -1,6 +1,6 @@
 //! `baton simulate`: what would have been different under other rules.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use baton_core::{
     lifecycle::{
@@ -60,7 +60,7 @@ pub async fn run(place: &Place, command: &Command) -> anyhow::Result<ExitCode> {
         anyhow::bail!("--since {since} is still to come; it is {at} now");
     }
     let supposition = Supposition::new(&store, active, rules, since, at).await?;
-    let difference = supposition.difference(&store).await?;
+    let difference = Arc::new(supposition).difference(&store).await?;
     if place.json {
         output::json(&as_json(&difference, &setup, since, at))?;
     } else {

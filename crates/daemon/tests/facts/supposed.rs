@@ -19,7 +19,7 @@ async fn supposing(walk: &Walk, rules: Rules, since: Millis) -> anyhow::Result<D
     let active = walk.engine.active();
     let now = walk.engine.clock.now();
     let supposition = Supposition::new(store, &active.rules, rules, since, now).await?;
-    Ok(supposition.difference(store).await?)
+    Arc::new(supposition).difference(store).await
 }
 
 fn with_threshold(rules: &Rules, threshold: u32) -> Rules {
