@@ -47,7 +47,7 @@ pub struct Report {
     /// Promises that were kept.
     pub kept: u64,
     pub clocks: BTreeMap<Name, ClockFigures>,
-    /// People who became ready for sales and wait where they became it, a promise to them broken.
+    /// People who became ready for sales, whenever that was, and wait where they became it, a promise to them broken.
     pub leaked: u64,
     pub late: Late,
 }
@@ -123,6 +123,11 @@ impl Report {
         store
             .each_standing(at, |stands| tally.stands(&stands))
             .await?;
+        if let Some((from, to)) = tally.before() {
+            store
+                .each_deed(from, to, |deed| tally.earlier(&deed))
+                .await?;
+        }
         store.each_deed(since, at, |deed| tally.deed(&deed)).await?;
         Ok(tally.report())
     }
@@ -139,23 +144,25 @@ impl Report {
         at: Millis,
     ) -> Result<BTreeMap<String, Self>, baton_store::Error> {
         let segments = Segments::read(store, field).await?;
+        let values = segments.values.iter();
+        let mut tallies: Vec<Tally<'_>> = values.map(|_| Tally::new(setup, since, at)).collect();
         // Whoever has no value comes under the blank one, which is always there.
-        let mut tallies: Vec<Option<Tally<'_>>> = segments.values.iter().map(|_| None).collect();
-        let mut of = |person: EntityId, tell: &dyn Fn(&mut Tally<'_>)| {
-            let tally = tallies.get_mut(segments.of(person));
-            if let Some(tally) = tally {
-                tell(tally.get_or_insert_with(|| Tally::new(setup, since, at)));
-            }
-        };
+        let place = |person| segments.of(person);
         store
-            .each_standing(at, |stands| of(stands.entity, &|t| t.stands(&stands)))
+            .each_standing(at, |stands| tallies[place(stands.entity)].stands(&stands))
             .await?;
+        if let Some((from, to)) = tallies.iter().filter_map(Tally::before).min() {
+            store
+                .each_deed(from, to, |deed| tallies[place(deed.entity)].earlier(&deed))
+                .await?;
+        }
         store
-            .each_deed(since, at, |deed| of(deed.entity, &|t| t.deed(&deed)))
+            .each_deed(since, at, |deed| tallies[place(deed.entity)].deed(&deed))
             .await?;
         let all = segments.values.into_iter().zip(tallies);
         Ok(all
-            .filter_map(|(value, tally)| Some((value, tally?.report())))
+            .filter(|(_, tally)| !tally.is_empty())
+            .map(|(value, tally)| (value, tally.report()))
             .collect())
     }
 

@@ -27,6 +27,8 @@ pub struct Tally<'s> {
     clocks: BTreeMap<Name, ClockFigures>,
     /// Who stands where people are ready for sales, in which trip towards it.
     ready: BTreeSet<(EntityId, Option<u32>)>,
+    /// Since when the first of them has been there.
+    ready_since: Option<Millis>,
     /// To whom a promise was broken, in which trip.
     broken: BTreeSet<(EntityId, Option<u32>)>,
     late: Late,
@@ -75,6 +77,7 @@ impl<'s> Tally<'s> {
             exhausted: 0,
             clocks: BTreeMap::new(),
             ready: BTreeSet::new(),
+            ready_since: None,
             broken: BTreeSet::new(),
             late: Late::default(),
         }
@@ -88,6 +91,33 @@ impl<'s> Tally<'s> {
         stage.entered += u64::from(began);
         if stands.stage == self.setup.rules.landmarks.ready {
             self.ready.insert((stands.entity, stands.episode));
+            let first = self.ready_since.unwrap_or(Millis::NEVER);
+            self.ready_since = Some(first.min(stands.since));
+        }
+    }
+
+    /// Nobody was looked at, and nothing that was done.
+    pub fn is_empty(&self) -> bool {
+        let nobody = self.stages.values().all(|stage| stage.there.is_empty());
+        nobody
+            && self.moves.is_empty()
+            && self.recycled + self.handoffs == 0
+            && self.clocks.is_empty()
+    }
+
+    /// The time before the period in which a promise to somebody who still waits may have been broken. Where everybody
+    /// stands must be known.
+    pub fn before(&self) -> Option<(Millis, Millis)> {
+        let since = self.ready_since.filter(|since| *since < self.since)?;
+        Some((since, self.since.minus(1)))
+    }
+
+    /// Something that fell due then.
+    pub fn earlier(&mut self, deed: &Deed) {
+        let is_undone = deed.undone.is_some_and(|undone| undone <= self.at);
+        let trip = (deed.entity, deed.episode);
+        if deed.what == "breach" && !deed.shadow && !is_undone && self.ready.contains(&trip) {
+            self.broken.insert(trip);
         }
     }
 

@@ -315,6 +315,18 @@ async fn the_figures_are_those_of_the_month() {
     assert_eq!(report.recycles, BTreeMap::from([("timing".to_owned(), 1)]));
     assert_eq!(report.handoffs, 3);
     assert_eq!(report.leaked, 1);
+    // Whoever is forgotten longer than a period waits all the same.
+    let later = Report::read(&walk.engine.store, setup, now.minus(HOUR), now).await;
+    let later = later.unwrap();
+    assert_eq!((later.leaked, later.breaches), (1, 0));
+    let by = Report::read_by(
+        &walk.engine.store,
+        setup,
+        "company".into(),
+        now.minus(HOUR),
+        now,
+    );
+    assert_eq!(by.await.unwrap()["Example"].leaked, 1);
     let moved = |from: &str, to: &str| {
         let found = report.moves.iter();
         let found = found.filter(|m| (m.from, m.to) == (from.into(), to.into()));
