@@ -1,12 +1,12 @@
 //! Claims of fields and groups: the turns of each record, and which of them it offers.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use crate::{
     change::{Cause, Seen},
     id::{EventId, Position, RecordKey},
     name::Name,
-    order::{Role, Track, track},
+    order::{Role, Seat, Track, track},
     rules::{ClearPolicy, DeletePolicy, GroupRule, Rules},
     state::{LinkStatus, LinkStatusFact, State},
     time::Millis,
@@ -360,16 +360,12 @@ fn detached(state: &State, record: &RecordKey, rules: &Rules) -> Option<Millis> 
         .map(|at: Millis| at.floor(quantum))
 }
 
-fn field_claim<'a>(track: &Track<'a>, seat: &crate::order::Seat<'a>) -> Option<Claim<'a>> {
+fn field_claim<'a>(track: &Track<'a>, seat: &Seat<'a>) -> Option<Claim<'a>> {
     (seat.role == Role::Turn).then(|| observed(track.record, track.link, seat))
 }
 
 /// One observation in the form of a claim.
-pub(crate) fn observed<'a>(
-    record: &'a RecordKey,
-    link: LinkStatus,
-    seat: &crate::order::Seat<'a>,
-) -> Claim<'a> {
+pub(crate) fn observed<'a>(record: &'a RecordKey, link: LinkStatus, seat: &Seat<'a>) -> Claim<'a> {
     Claim {
         record,
         link,
@@ -411,13 +407,11 @@ fn tuples<'a>(
         .filter(|(_, seat)| seat.role != Role::Waiting)
         .collect();
     seats.sort_by(|(a, of_a), (b, of_b)| of_a.rho.cmp(&of_b.rho).then_with(|| a.cmp(b)));
+    let is_mapped: Vec<bool> = group.fields.iter().map(|field| mapped(*field)).collect();
     // The place from which on every mapped member was observed; none if one never was.
-    let whole_from = group
-        .fields
-        .iter()
-        .enumerate()
-        .filter(|(_, field)| mapped(**field))
-        .map(|(m, _)| seats.iter().position(|(member, _)| *member == m))
+    let whole_from = (0..tracks.len())
+        .filter(|m| is_mapped[*m])
+        .map(|m| seats.iter().position(|(member, _)| *member == m))
         .try_fold(0, |latest, at| Some(latest.max(at?)));
     let mut now: Vec<&'a Value> = vec![&BLANK; tracks.len()];
     let mut invalid = vec![false; tracks.len()];
@@ -469,7 +463,20 @@ fn tuples<'a>(
         // A step without a turn makes a tuple only where it completes what was seen in part so far.
         let completes = !partial && whole_from.is_some_and(|from| from >= first);
         let latest = last_turn.filter(|_| turned.is_some() || completes);
-        let claimed = latest.map(|latest| (latest, now.clone()));
+        let mut claimed = latest.map(|latest| (latest, now.clone()));
+        let mut doubts = (invalid.clone(), doubtful.clone());
+        if let Some((latest, values)) = &mut claimed
+            && let Some(shown) = torn(&seats[first..=last], &is_mapped, values)
+        {
+            // What is held is held by the turn that stands.
+            for (member, seat) in shown.iter().filter(|(_, s)| s.role != Role::Nothing) {
+                values[*member] = seat.meant.unwrap_or(seat.value);
+                doubts.0[*member] = seat.seen == Seen::Invalid;
+                doubts.1[*member] = seat.seen == Seen::Doubtful;
+            }
+            let turns = shown.iter().filter(|(_, seat)| seat.role == Role::Turn);
+            *latest = turns.max_by_key(|(_, s)| s.rho).map_or(*latest, |(_, s)| s);
+        }
         for (member, seat) in written_after {
             now[member] = seat.meant.unwrap_or(seat.value);
         }
@@ -493,14 +500,47 @@ fn tuples<'a>(
             position: latest.rho.position,
             cause: latest.cause,
             event: latest.rho.event,
-            invalid: invalid.contains(&true),
-            doubtful: doubtful.contains(&true),
+            invalid: doubts.0.contains(&true),
+            doubtful: doubts.1.contains(&true),
             held: held.contains(&true),
             qualified,
             partial,
         });
     }
     turns
+}
+
+/// Each member of a tuple is put in order by itself, so of several whole records of one exact time that differ a tuple may
+/// come that none of them showed: one's street with another's country. Then it is that of the one which shows most of it;
+/// of several the last that came in.
+fn torn<'s, 'a>(
+    step: &[(usize, &'s Seat<'a>)],
+    is_mapped: &[bool],
+    values: &[&'a Value],
+) -> Option<Vec<(usize, &'s Seat<'a>)>> {
+    let time = step.last()?.1.rho.time;
+    let of_step = step.iter().filter(|(_, seat)| seat.rho.time == time);
+    let mut shown: BTreeMap<EventId, Vec<(usize, &Seat<'a>)>> = BTreeMap::new();
+    for (member, seat) in of_step {
+        let event = seat
+            .event
+            .filter(|event| !event.delta && !event.read_back)?;
+        shown.entry(event.event).or_default().push((*member, seat));
+    }
+    // A blank that says nothing contradicts nothing.
+    let says = |(member, seat): &(usize, &Seat<'a>)| {
+        seat.role == Role::Nothing || seat.meant.unwrap_or(seat.value) == values[*member]
+    };
+    let members = is_mapped.iter().filter(|is_mapped| **is_mapped).count();
+    let whole = shown.into_values().filter(|shown| shown.len() == members);
+    let whole: Vec<_> = whole.collect();
+    if whole.len() < 2 || whole.iter().any(|shown| shown.iter().all(says)) {
+        return None;
+    }
+    whole.into_iter().max_by_key(|shown| {
+        let same = shown.iter().filter(|shown| says(shown)).count();
+        (same, shown.iter().map(|(_, seat)| seat.rho.position).max())
+    })
 }
 
 /// What others than Baton said at one exact time; it stands at the last of it in ρ.
@@ -511,12 +551,12 @@ struct Step {
     turned: Option<usize>,
 }
 
-fn same_instant(seats: &[(usize, &crate::order::Seat<'_>)], a: usize, b: usize) -> bool {
+fn same_instant(seats: &[(usize, &Seat<'_>)], a: usize, b: usize) -> bool {
     let rho = |at: usize| &seats[at].1.rho;
     (rho(a).floored, rho(a).time) == (rho(b).floored, rho(b).time)
 }
 
-fn steps(seats: &[(usize, &crate::order::Seat<'_>)]) -> Vec<Step> {
+fn steps(seats: &[(usize, &Seat<'_>)]) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     for (at, (_, seat)) in seats.iter().enumerate() {
         if seat.role == Role::Own {

@@ -1,6 +1,9 @@
 //! Claims: turns made comparable, for a field (one member) and for a group (a whole tuple) alike.
 
-use std::{cmp::Reverse, collections::BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use baton_core::{
     change::{Cause, Seen},
@@ -12,7 +15,7 @@ use baton_core::{
 };
 
 use crate::{
-    case::{Case, Fact, Link},
+    case::{Case, Fact, Link, Told},
     order::{Turn, carries, records, turns},
 };
 
@@ -121,7 +124,7 @@ fn of_group(case: &Case, facts: &[Fact], record: &RecordKey, members: &[Name]) -
         let (Some(&first), Some(&last)) = (step.iter().min(), step.iter().max()) else {
             continue;
         };
-        let Some(tuple) = tuple_at(case, facts, record, members, last + 1) else {
+        let Some(mut tuple) = tuple_at(case, facts, record, members, last + 1) else {
             continue;
         };
         let before = tuple_at(case, facts, record, members, first);
@@ -133,9 +136,20 @@ fn of_group(case: &Case, facts: &[Fact], record: &RecordKey, members: &[Name]) -
         }
         // The latest member's turn, among those that stand here.
         let standing = member_turns.iter().filter(|t| t.stated_at <= last);
-        let Some(news) = standing.max_by_key(|t| t.stated_at) else {
+        let Some(mut news) = standing.max_by_key(|t| t.stated_at) else {
             continue;
         };
+        if let Some(shown) = shown_whole(case, facts, record, members, (first, last), &tuple) {
+            for (member, place) in &shown {
+                let fact = &facts[*place];
+                tuple[*member].value = fact.stands();
+                tuple[*member].doubtful = fact.seen == Seen::Doubtful;
+                tuple[*member].invalid = fact.seen == Seen::Invalid;
+            }
+            let its = |t: &&Turn| shown.iter().any(|(_, place)| *place == t.stated_at);
+            let its = member_turns.iter().filter(its);
+            news = its.max_by_key(|t| t.stated_at).unwrap_or(news);
+        }
         claims.push(Claim {
             record: record.clone(),
             values: tuple.iter().map(|t| t.value.clone()).collect(),
@@ -154,6 +168,55 @@ fn of_group(case: &Case, facts: &[Fact], record: &RecordKey, members: &[Name]) -
         });
     }
     claims
+}
+
+/// Of several whole records of one exact time that differ, the one that shows most of what stands at the end of the step,
+/// if none shows all of it: its members that say something, and where.
+fn shown_whole(
+    case: &Case,
+    facts: &[Fact],
+    record: &RecordKey,
+    members: &[Name],
+    (first, last): (usize, usize),
+    tuple: &[Member],
+) -> Option<Vec<(usize, usize)>> {
+    let mut events: BTreeMap<EventId, Vec<(usize, usize)>> = BTreeMap::new();
+    for place in first..=last {
+        let fact = &facts[place];
+        let member = members.iter().position(|m| *m == fact.field);
+        let of_step = fact.record == *record && fact.time == facts[last].time;
+        let Some(member) = member.filter(|_| of_step) else {
+            continue;
+        };
+        if !matches!(fact.told, Told::Event | Told::Snapshot) {
+            return None;
+        }
+        events.entry(fact.event).or_default().push((member, place));
+    }
+    let mapped = members
+        .iter()
+        .filter(|m| carries(case, record, **m).is_some());
+    let mapped = mapped.count();
+    let whole: Vec<_> = events.into_values().collect();
+    // Where it is told what changed, the members are each known to stand.
+    if whole.iter().any(|event| event.len() != mapped) {
+        return None;
+    }
+    let says = |(member, place): &&(usize, usize)| {
+        let fact = &facts[*place];
+        fact.as_if_absent() || fact.stands() == tuple[*member].value
+    };
+    if whole.len() < 2 || whole.iter().any(|event| event.iter().all(|m| says(&m))) {
+        return None;
+    }
+    let most = whole.into_iter().max_by_key(|event| {
+        let position = event.iter().map(|(_, place)| facts[*place].position).max();
+        (event.iter().filter(says).count(), position)
+    })?;
+    let says_something = most
+        .into_iter()
+        .filter(|(_, place)| !facts[*place].as_if_absent());
+    Some(says_something.collect())
 }
 
 #[derive(Default)]

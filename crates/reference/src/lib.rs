@@ -72,6 +72,8 @@
 //! 28. A step is all foreign observations of members at one record with one exact time; it stands at the
 //!     last of them in ρ. It makes a tuple if a member turned in it; the tuple is what stands there then,
 //!     own writes included; time and cause are those of the latest turn of any member that stands there.
+//!     Where whole records of that time differ and none shows what stands, the tuple is that of the one that shows most
+//!     of it (of several the last that came in), with its latest turn: it was some record's (L3).
 //! 29. A tuple is whole if every mapped member was observed at or before it; a snapshot blank and a sentinel
 //!     count as observed. Where a record's first whole tuple comes by a step without a turn (a re-read that
 //!     finds the missing member blank), that step makes the tuple, with the time and cause of the last turn.
