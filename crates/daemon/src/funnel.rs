@@ -49,6 +49,9 @@ pub struct Report {
     pub clocks: BTreeMap<Name, ClockFigures>,
     /// People who became ready for sales, whenever that was, and wait where they became it, a promise to them broken.
     pub leaked: u64,
+    /// How often a system or time said something that moved nobody: no legal way leads there, a deal protects the person, the
+    /// rule only watches.
+    pub without_effect: u64,
     pub late: Late,
 }
 

@@ -86,6 +86,12 @@ fn print(report: &Report) -> anyhow::Result<()> {
     moves(report)?;
     returns(report)?;
     promises(report)?;
+    if report.without_effect > 0 {
+        output::line(format!(
+            "\nWithout effect: {}, which the rules do not allow or only watch (why-stage tells of each, and why)",
+            report.without_effect
+        ))?;
+    }
     late(report)
 }
 

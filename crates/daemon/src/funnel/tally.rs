@@ -31,6 +31,7 @@ pub struct Tally<'s> {
     ready_since: Option<Millis>,
     /// To whom a promise was broken, in which trip.
     broken: BTreeSet<(EntityId, Option<u32>)>,
+    without_effect: u64,
     late: Late,
 }
 
@@ -79,6 +80,7 @@ impl<'s> Tally<'s> {
             ready: BTreeSet::new(),
             ready_since: None,
             broken: BTreeSet::new(),
+            without_effect: 0,
             late: Late::default(),
         }
     }
@@ -124,7 +126,8 @@ impl<'s> Tally<'s> {
     /// Something that fell due in the period.
     pub fn deed(&mut self, deed: &Deed) {
         if deed.at > self.at {
-            self.late.made += u64::from(deed.what != "undone");
+            let is_deed = !matches!(deed.what.as_str(), "undone" | "without_effect");
+            self.late.made += u64::from(is_deed);
             return;
         }
         let is_undone = deed.undone.is_some_and(|undone| undone <= self.at);
@@ -154,6 +157,7 @@ impl<'s> Tally<'s> {
                 *self.recycles.entry(reason.to_owned()).or_default() += 1;
             }
             "exhausted" | "long_nurture" => self.exhausted += 1,
+            "without_effect" => self.without_effect += 1,
             _ => {}
         }
     }
@@ -247,6 +251,7 @@ impl<'s> Tally<'s> {
             kept: self.clocks.values().map(|clock| clock.kept).sum(),
             leaked: self.ready.intersection(&self.broken).count() as u64,
             clocks: self.clocks,
+            without_effect: self.without_effect,
             late: self.late,
         }
     }

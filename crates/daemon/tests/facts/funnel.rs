@@ -167,6 +167,13 @@ fn whole_way() -> Played {
             }),
         },
     );
+    // No way leads from a customer back to nurture.
+    let nurture = What::Claim {
+        system: "crm".into(),
+        stage: "nurture".into(),
+        reason: None,
+    };
+    played.happens(41 * 24 + 1, nurture);
     played
 }
 
@@ -210,6 +217,7 @@ fn everything_that_is_done_in_the_funnel_is_told_and_fits_its_schema() {
         "reminder",
         "transition",
         "undone",
+        "without_effect",
     ];
     assert_eq!(kinds, all);
 }
@@ -370,6 +378,7 @@ async fn the_figures_are_those_of_what_was_told() {
     assert!(report.breaches > 0);
     assert_eq!(report.kept, told("kept"));
     assert!(report.kept > 0);
+    assert_eq!(report.without_effect, 1);
     assert_eq!(report.leaked, 0);
     assert_eq!(report.late.made + report.late.taken_back, 0);
     let sal = report.stages.iter().find(|s| s.stage == "sal".into());
@@ -441,6 +450,7 @@ async fn the_funnel_is_shown_in_figures() {
             "Handed to sales: 1. Promises kept: 1, broken: 1",
             "follow up: 0 kept, 1 broken",
             "follow through: 1 kept, 0 broken",
+            "Without effect: 1, which the rules do not allow",
         ],
     );
     let json = said(&[&args[..], &["--json"]].concat()).await;
