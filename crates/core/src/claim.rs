@@ -463,26 +463,25 @@ fn tuples<'a>(
         // A step without a turn makes a tuple only where it completes what was seen in part so far.
         let completes = !partial && whole_from.is_some_and(|from| from >= first);
         let latest = last_turn.filter(|_| turned.is_some() || completes);
-        let mut claimed = latest.map(|latest| (latest, now.clone()));
-        let mut doubts = (invalid.clone(), doubtful.clone());
-        if let Some((latest, values)) = &mut claimed
-            && let Some(shown) = torn(&seats[first..=last], &is_mapped, values)
-        {
-            // What is held is held by the turn that stands.
-            for (member, seat) in shown.iter().filter(|(_, s)| s.role != Role::Nothing) {
-                values[*member] = seat.meant.unwrap_or(seat.value);
-                doubts.0[*member] = seat.seen == Seen::Invalid;
-                doubts.1[*member] = seat.seen == Seen::Doubtful;
+        let claimed = latest.map(|latest| {
+            let mut claimed = Claimed {
+                latest,
+                values: now.clone(),
+                invalid: invalid.contains(&true),
+                doubtful: doubtful.contains(&true),
+            };
+            if let Some(shown) = shown_whole(&seats[first..=last], &is_mapped, &now) {
+                claimed.is_of(&shown, &invalid, &doubtful);
             }
-            let turns = shown.iter().filter(|(_, seat)| seat.role == Role::Turn);
-            *latest = turns.max_by_key(|(_, s)| s.rho).map_or(*latest, |(_, s)| s);
-        }
+            claimed
+        });
         for (member, seat) in written_after {
             now[member] = seat.meant.unwrap_or(seat.value);
         }
-        let Some((latest, values)) = claimed else {
+        let Some(claimed) = claimed else {
             continue;
         };
+        let (latest, values) = (claimed.latest, claimed.values);
         let qualified = group.requires.iter().all(|need| {
             group
                 .fields
@@ -500,8 +499,8 @@ fn tuples<'a>(
             position: latest.rho.position,
             cause: latest.cause,
             event: latest.rho.event,
-            invalid: doubts.0.contains(&true),
-            doubtful: doubts.1.contains(&true),
+            invalid: claimed.invalid,
+            doubtful: claimed.doubtful,
             held: held.contains(&true),
             qualified,
             partial,
@@ -510,18 +509,54 @@ fn tuples<'a>(
     turns
 }
 
+/// What a step claims.
+struct Claimed<'s, 'a> {
+    /// The turn with whose time and cause it does.
+    latest: &'s Seat<'a>,
+    values: Vec<&'a Value>,
+    invalid: bool,
+    doubtful: bool,
+}
+
+impl<'s, 'a> Claimed<'s, 'a> {
+    /// It is the tuple of one whole record; where that says nothing, what stood there stands.
+    fn is_of(&mut self, record: &[(usize, &'s Seat<'a>)], invalid: &[bool], doubtful: &[bool]) {
+        (self.invalid, self.doubtful) = (false, false);
+        for (member, seat) in record {
+            if seat.role == Role::Nothing {
+                self.invalid |= invalid[*member];
+                self.doubtful |= doubtful[*member];
+            } else {
+                self.values[*member] = seat.meant.unwrap_or(seat.value);
+                self.invalid |= seat.seen == Seen::Invalid && seat.role != Role::Own;
+                self.doubtful |= seat.seen == Seen::Doubtful;
+            }
+        }
+        let turns = record.iter().map(|(_, seat)| *seat);
+        let turns = turns.filter(|seat| seat.role == Role::Turn);
+        self.latest = turns.max_by_key(|seat| seat.rho).unwrap_or(self.latest);
+    }
+}
+
 /// Each member of a tuple is put in order by itself, so of several whole records of one exact time that differ a tuple may
 /// come that none of them showed: one's street with another's country. Then it is that of the one which shows most of it;
 /// of several the last that came in.
-fn torn<'s, 'a>(
+fn shown_whole<'s, 'a>(
     step: &[(usize, &'s Seat<'a>)],
     is_mapped: &[bool],
     values: &[&'a Value],
 ) -> Option<Vec<(usize, &'s Seat<'a>)>> {
-    let time = step.last()?.1.rho.time;
-    let of_step = step.iter().filter(|(_, seat)| seat.rho.time == time);
+    let last = step.last()?.1;
+    let of_step = || {
+        step.iter()
+            .filter(|(_, seat)| seat.rho.time == last.rho.time)
+    };
+    // Mostly one event is all there is of its time.
+    if of_step().all(|(_, seat)| seat.rho.event == last.rho.event) {
+        return None;
+    }
     let mut shown: BTreeMap<EventId, Vec<(usize, &Seat<'a>)>> = BTreeMap::new();
-    for (member, seat) in of_step {
+    for (member, seat) in of_step() {
         let event = seat
             .event
             .filter(|event| !event.delta && !event.read_back)?;
