@@ -33,6 +33,23 @@ pub enum Alarm {
     Condition,
 }
 
+impl Alarm {
+    /// Its name, and that of the clock it belongs to: they stand in messages and make ids, so they stay as they are.
+    #[must_use]
+    pub const fn name(&self) -> (&'static str, Option<Name>) {
+        match self {
+            Self::Reminder { clock, .. } => ("reminder", Some(*clock)),
+            Self::Breach { clock } => ("breach", Some(*clock)),
+            Self::Escalation { clock, .. } => ("escalation", Some(*clock)),
+            Self::Reengage => ("reengage", None),
+            Self::Stall => ("stall", None),
+            Self::Age => ("age", None),
+            Self::CoolDown => ("cool_down", None),
+            Self::Condition => ("condition", None),
+        }
+    }
+}
+
 impl Fold<'_> {
     /// The next alarm: never earlier than now.
     pub(super) fn alarm(&self) -> Option<(Millis, Alarm)> {

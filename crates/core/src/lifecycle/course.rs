@@ -56,12 +56,16 @@ pub enum Trigger {
 }
 
 impl Trigger {
-    /// Tells it from every other one of its instant.
+    /// Tells it from what else brings something about at its instant.
     #[must_use]
     pub fn id(&self) -> Digest {
         match self {
             Self::Fact(event) => *event,
-            Self::Alarm(alarm) => Digest::of(&[b"alarm", format!("{alarm:?}").as_bytes()]),
+            Self::Alarm(alarm) => {
+                let (what, clock) = alarm.name();
+                let clock = clock.map_or("", Name::as_str);
+                Digest::of(&[b"alarm", what.as_bytes(), clock.as_bytes()])
+            }
             Self::Rules => Digest::of(&[b"rules"]),
         }
     }

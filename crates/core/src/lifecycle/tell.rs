@@ -347,16 +347,7 @@ fn told_of(fact: &Fact) -> wire::Trigger {
 }
 
 fn time(alarm: &Alarm) -> wire::Trigger {
-    let (what, clock) = match alarm {
-        Alarm::Reminder { clock, .. } => ("reminder", Some(*clock)),
-        Alarm::Breach { clock } => ("breach", Some(*clock)),
-        Alarm::Escalation { clock, .. } => ("escalation", Some(*clock)),
-        Alarm::Reengage => ("reengage", None),
-        Alarm::Stall => ("stall", None),
-        Alarm::Age => ("age", None),
-        Alarm::CoolDown => ("cool_down", None),
-        Alarm::Condition => ("condition", None),
-    };
+    let (what, clock) = alarm.name();
     wire::Trigger::Time {
         what: Cow::Borrowed(what),
         clock,
