@@ -6,11 +6,7 @@ use baton_core::{
     book::{Book, Item},
     change::{Cause, Change, Class, FieldChange, Origin, Seen, Verdicts},
     id::{Digest, Kind, Object, Position, RecordKey},
-    lifecycle::{
-        course::Course,
-        fact::{Act, Actor},
-        fold::Whereabouts,
-    },
+    lifecycle::{course::Course, fact::Actor, fold::Whereabouts},
     name::Name,
     rules::{FieldType, Rules},
     time::{DAY, HOUR, Millis},
@@ -23,7 +19,7 @@ use rand::{
 };
 use rand_chacha::ChaCha8Rng;
 
-use crate::world::{SHIPPED, points, start, text};
+use crate::world::{SHIPPED, World, points, start, text};
 
 const DAYS: i64 = 25;
 
@@ -136,14 +132,8 @@ fn goes_on(nth: u32, rng: &mut ChaCha8Rng) -> Change {
                 ("email_open", Actor::Buyer),
             ];
             let (kind, actor) = *kinds.choose(rng).unwrap();
-            let act = Act {
-                kind: kind.into(),
-                actor,
-                category: "conversations".into(),
-                content: None,
-                campaign: None,
-            };
-            change(nth, who, time, Class::Act(Box::new(act)), &[])
+            let act = World::act(kind, actor);
+            change(nth, who, time, act, &[])
         }
     }
 }
@@ -268,20 +258,8 @@ fn stalled(named: [Value; 2], talks: i64) -> Millis {
         Class::Delta,
         &[("contact", later)],
     ));
-    let act = Act {
-        kind: "call_connected".into(),
-        actor: Actor::Sales,
-        category: "conversations".into(),
-        content: None,
-        campaign: None,
-    };
-    changes.push(change(
-        4,
-        contact(1),
-        hour(talks),
-        Class::Act(Box::new(act)),
-        &[],
-    ));
+    let act = World::act("call_connected", Actor::Sales);
+    changes.push(change(4, contact(1), hour(talks), act, &[]));
     let mut book = Book::default();
     for change in &changes {
         book.settle(

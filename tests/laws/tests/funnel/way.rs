@@ -6,7 +6,7 @@ use baton_core::{
     change::{Class, Outcome},
     id::{Object, RecordKey},
     input::Input,
-    lifecycle::fact::{Act, Actor},
+    lifecycle::fact::Actor,
     rules::Rules,
     time::{DAY, HOUR, Millis},
     wire::{Lifecycle, Trigger},
@@ -75,15 +75,8 @@ fn a_call_that_reached_the_log_within_the_grace_time_takes_the_return_back_howev
         let back = review.floor(1_000).plus(14 * DAY);
         world.until(back);
         assert_eq!(world.stage(&lead()), "recycled");
-        let act = Act {
-            kind: "call_connected".into(),
-            actor: Actor::Sales,
-            category: "conversations".into(),
-            content: None,
-            campaign: None,
-        };
+        let class = World::act("call_connected", Actor::Sales);
         world.until(back.plus(came));
-        let class = Class::Act(Box::new(act));
         let call = world.change(&lead(), class, review.plus(10 * DAY), &[]);
         world.until(back.plus(5 * DAY));
         world.take(Item::Change(call));
