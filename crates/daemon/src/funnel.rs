@@ -149,18 +149,22 @@ impl Report {
         let segments = Segments::read(store, field).await?;
         let values = segments.values.iter();
         let mut tallies: Vec<Tally<'_>> = values.map(|_| Tally::new(setup, since, at)).collect();
-        // Whoever has no value comes under the blank one, which is always there.
-        let place = |person| segments.of(person);
         store
-            .each_standing(at, |stands| tallies[place(stands.entity)].stands(&stands))
+            .each_standing(at, |stands| {
+                tallies[segments.of(stands.entity)].stands(&stands)
+            })
             .await?;
         if let Some((from, to)) = tallies.iter().filter_map(Tally::before).min() {
             store
-                .each_deed(from, to, |deed| tallies[place(deed.entity)].earlier(&deed))
+                .each_deed(from, to, |deed| {
+                    tallies[segments.of(deed.entity)].earlier(&deed)
+                })
                 .await?;
         }
         store
-            .each_deed(since, at, |deed| tallies[place(deed.entity)].deed(&deed))
+            .each_deed(since, at, |deed| {
+                tallies[segments.of(deed.entity)].deed(&deed)
+            })
             .await?;
         let all = segments.values.into_iter().zip(tallies);
         Ok(all
@@ -216,6 +220,7 @@ impl Segments {
         }
     }
 
+    /// Where the person's value stands among all; whoever has none comes under the blank one.
     fn of(&self, person: EntityId) -> usize {
         self.people.get(&person).map_or(0, |place| *place as usize)
     }

@@ -88,7 +88,7 @@ fn print(report: &Report) -> anyhow::Result<()> {
     promises(report)?;
     if report.without_effect > 0 {
         output::line(format!(
-            "\nWithout effect: {}, which the rules do not allow or only watch (why-stage tells of each, and why)",
+            "\nWithout effect: {}. The rules do not allow them, or only watch; baton why-stage tells of each.",
             report.without_effect
         ))?;
     }

@@ -450,7 +450,7 @@ async fn the_funnel_is_shown_in_figures() {
             "Handed to sales: 1. Promises kept: 1, broken: 1",
             "follow up: 0 kept, 1 broken",
             "follow through: 1 kept, 0 broken",
-            "Without effect: 1, which the rules do not allow",
+            "Without effect: 1. The rules do not allow them, or only watch",
         ],
     );
     let json = said(&[&args[..], &["--json"]].concat()).await;
